@@ -1,0 +1,69 @@
+# The one way in. Every target first sees to .venv, which holds what requirements.txt names.
+PYTHON ?= python3
+PIP_ARGS ?=
+JOBS ?= 2
+PORT ?= 8000
+NB ?=
+GRADE ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+HTML := _build/html
+
+export PYTHONDONTWRITEBYTECODE := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book pdf serve test speed lab run exercises grade redteam format clean
+
+help: ## this list
+	@echo "Learning to Attend: what you can make"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "The book needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
+	  { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "Installing what requirements.txt names into $(VENV) (some minutes, once) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	@touch $@
+
+book: $(VENV)/.ready ## build the HTML book
+	@$(PY) $(VENV)/bin/jupyter-book build . -W -n --keep-going --quiet
+	@echo "The book: $(HTML)/index.html"
+
+pdf: book ## print the book as one PDF (needs chromium)
+	@$(PY) -m tools.pdf
+
+serve: book ## build the book and serve it on localhost
+	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
+	@$(PY) -m http.server --bind localhost --directory $(HTML) $(PORT)
+
+test: $(VENV)/.ready ## run every test: package, notebooks, exercises, book
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -q -rs
+
+speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
+	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
+
+lab: $(VENV)/.ready ## open JupyterLab on the notebooks
+	@$(PY) -m jupyterlab
+
+run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three_stages.ipynb
+	@$(PY) -m tools.notebooks run $(NB)
+
+exercises: $(VENV)/.ready ## derive exercises/ from solutions/
+	@$(PY) -m tools.exercises
+
+grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--seed FILE --roster FILE"
+	@OMP_NUM_THREADS=1 $(PY) -m grading submitted --out grades $(GRADE)
+
+redteam: $(VENV)/.ready ## try the grader with hostile, broken and unusual submissions
+	@OMP_NUM_THREADS=1 REDTEAM=all $(PY) -m pytest -n $(JOBS) -q -rs tests/redteam tests/test_grading.py
+
+format: $(VENV)/.ready ## format code and notebooks
+	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
+	@$(PY) -m tools.notebooks normalise
+
+clean: ## remove what was built, but not .venv
+	rm -rf _build

@@ -1,0 +1,1 @@
+"""What make calls: notebooks, exercises, the font. No notebook imports it."""

@@ -1,0 +1,206 @@
+"""Print the built book as one PDF: contents with page numbers, outline, live links.
+
+    python -m tools.pdf [HTML FOLDER] [PDF]     by default those that `make pdf` uses
+
+All pages become one page, which headless Chromium prints twice: the first print tells
+on which page each chapter begins, the second has these numbers in its contents.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import yaml
+from lxml import html
+from pypdf import PdfReader
+
+from tools.notebooks import ROOT
+
+HTML = ROOT / "_build" / "html"
+PDF = ROOT / "_build" / "learning-to-attend.pdf"
+STYLE = """
+@page { size: A4; margin: 20mm 18mm 20mm; }
+html { font-size: 10.5pt; }
+body { background: white; }
+article.bd-article { break-before: page; padding: 0; overflow: visible; }
+h1, h2, h3, figcaption { break-after: avoid; }
+h1 { font-size: 1.8rem; } h2 { font-size: 1.35rem; } h3 { font-size: 1.1rem; }
+figure, table, .question, .microscope, div.math { break-inside: avoid; }
+.headerlink, .copybtn, .toggle-button, .quiz button, .result, .preview, .numbers,
+.reading-time { display: none !important; }
+div.highlight pre { font-size: 0.72rem; white-space: pre-wrap; border-radius: 3px; }
+.bd-article figure img { max-height: 105mm; }
+pre { break-inside: auto !important; }
+.cell_input, details.hide { break-inside: avoid; }
+details.hide > summary { display: none !important; }
+details.hide * { animation: none !important; opacity: 1 !important; }
+.cover { padding-top: 90mm; }
+.cover h1 { font-size: 3rem; }
+.contents { break-before: page; }
+.contents p { margin: 0.9rem 0 0.2rem; font-weight: 600; }
+.contents a { display: flex; gap: 0.4rem; color: inherit; text-decoration: none; }
+.contents a span:nth-child(2) { flex: 1; border-bottom: 1px dotted #888; }
+.quiz .options { counter-reset: option; }
+.bd-article .quiz summary { counter-increment: option; }
+.bd-article .quiz summary::before {
+  content: counter(option, lower-alpha) "." !important;
+}
+"""
+FOOT = """<div style="width: 100%; text-align: center; font: 8pt sans-serif">
+<span class="pageNumber"></span></div>"""
+PREPARE = """async () => {
+  const folded = document.querySelectorAll("details:not(.quiz details, .numbers)");
+  for (const details of folded) details.open = true;
+  for (const quiz of document.querySelectorAll(".quiz")) {
+    const right = [...quiz.querySelectorAll(".question")].map((question, i) => {
+      const options = [...question.querySelectorAll("details")];
+      const right = (option) => option.dataset.right === "True";
+      const letters = options.map((option, j) => (right(option) ? "abcde"[j] : ""));
+      return `${i + 1} ${letters.join("")}`;
+    });
+    quiz.append(`Right: ${right.join(", ")}. The reasons stand in the HTML pages.`);
+  }
+  await new Promise((resolve) => {
+    const look = () => globalThis.MathJax?.startup?.promise?.then(resolve);
+    look() ?? setInterval(look, 200);
+  });
+  const drawn = [...document.images].map((image) => image.decode().catch(() => {}));
+  await Promise.all(drawn);
+}"""
+
+
+def reading_order():
+    """Return [(part's caption, [page, …]), …] and the pages' own titles."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [file for part in toc["parts"] for file in part["chapters"]]
+    titles = {file["file"]: file["title"] for file in files if "title" in file}
+    parts = [(p["caption"], [c["file"] for c in p["chapters"]]) for p in toc["parts"]]
+    return [("", [toc["root"]]), *parts], titles
+
+
+def slug(page):
+    """Return the name of a page inside the one page."""
+    return re.sub(r"[^a-z0-9]+", "-", page.rsplit("/", 2)[0] + "-" + Path(page).name)
+
+
+def article(folder, page, known):
+    """Return a page's article: its ids made unique, its links made internal."""
+    path = (folder / page).with_suffix(".html")
+    tree = html.parse(str(path)).getroot()
+    (found,) = tree.xpath("//article[contains(@class, 'bd-article')]")
+    for script in found.xpath(".//script[not(contains(@class, 'data'))]"):
+        script.drop_tree()
+    for element in found.xpath(".//*[@id]"):
+        element.set("id", f"{slug(page)}--{element.get('id')}")
+    found.set("id", slug(page))
+    for image in found.xpath(".//img[@src]"):
+        image.set("src", (path.parent / unquote(image.get("src"))).resolve().as_uri())
+    for link in found.xpath(".//a[@href]"):
+        url, anchor = urldefrag(unquote(link.get("href")))
+        if re.match(r"[a-z]+:", url):
+            continue
+        target = (path.parent / url).resolve() if url else path.resolve()
+        if target in known:
+            place = slug(known[target])
+            link.set("href", f"#{place}--{anchor}" if anchor else f"#{place}")
+        else:
+            del link.attrib["href"]
+    return found
+
+
+def contents(parts, titles, numbers):
+    """Return the table of contents; a page that has no number yet shows 000."""
+    lines = ["<nav class='contents'><h1>Contents</h1>"]
+    for caption, pages in parts:
+        lines.append(f"<p>{caption}</p>" if caption else "")
+        for page in pages:
+            name, number = slug(page), numbers.get(slug(page), "000")
+            words = f"<span>{titles[page]}</span><span></span><span>{number}</span>"
+            lines.append(f'<a href="#{name}">{words}</a>')
+    return "\n".join([*lines, "</nav>"])
+
+
+def one_page(folder, parts, given, numbers):
+    """Return the whole book as one HTML page."""
+    pages = [page for _, part in parts for page in part]
+    known = {(folder / page).with_suffix(".html").resolve(): page for page in pages}
+    articles = {page: article(folder, page, known) for page in pages}
+    titles = {}
+    for page, found in articles.items():
+        heading = found.xpath(".//h1")[0].text_content()
+        titles[page] = given.get(page, heading.rstrip("#").strip())
+    static = (folder / "_static").as_uri()
+    styles = [
+        "styles/pydata-sphinx-theme.css",
+        "pygments.css",
+        "styles/sphinx-book-theme.css",
+        *(path.name for path in (folder / "_static").glob("mystnb*.css")),
+        "book.css",
+        "microscope.css",
+    ]
+    links = "".join(f'<link rel="stylesheet" href="{static}/{s}">' for s in styles)
+    classes = "tex2jax_process|mathjax_process|math|output_area"
+    options = json.dumps({"options": {"processHtmlClass": classes}})
+    body = "\n".join(html.tostring(a, encoding="unicode") for a in articles.values())
+    return f"""<!doctype html>
+<html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">
+<title>Learning to Attend</title>{links}<style>{STYLE}</style>
+<script>window.MathJax = {options};</script>
+<script defer src="{static}/mathjax/tex-chtml.js"></script></head>
+<body><div class="cover"><h1>Learning to Attend</h1>
+<p>The attention mechanism, from the idea to a working translator</p></div>
+{contents(parts, titles, numbers)}
+<main class="bd-content">{body}</main></body></html>"""
+
+
+def beginnings(pdf, parts):
+    """Return {slug: page number} of the pages' first pages in the PDF."""
+    reader = PdfReader(pdf)
+    found = {}
+    for name, place in reader.named_destinations.items():
+        found[name.lstrip("/")] = reader.get_destination_page_number(place) + 1
+    return {slug(p): found[slug(p)] for _, pages in parts for p in pages}
+
+
+def main():
+    from playwright.sync_api import sync_playwright
+
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else HTML).resolve()
+    target = Path(sys.argv[2] if len(sys.argv) > 2 else PDF).resolve()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        sys.exit("The PDF is printed by Chromium: install it (Debian: chromium)")
+    (parts, titles), numbers = reading_order(), {}
+    source = target.with_suffix(".html")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        tab = browser.new_page()
+        tab.set_default_timeout(300_000)
+        for _ in range(2):
+            source.write_text(
+                one_page(folder, parts, titles, numbers), encoding="utf-8"
+            )
+            tab.goto(source.as_uri(), wait_until="load")
+            tab.evaluate(PREPARE)
+            tab.pdf(
+                path=target,
+                prefer_css_page_size=True,
+                print_background=True,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=FOOT,
+                outline=True,
+                tagged=True,
+            )
+            numbers = beginnings(target, parts)
+        browser.close()
+    source.unlink()
+    print(f"{target}: {len(PdfReader(target).pages)} pages")
+
+
+if __name__ == "__main__":
+    main()
