@@ -1,0 +1,286 @@
+"""What the book adds to its pages: questions, reading time, previews, tables, speed.
+
+- Chapters: the questions of `book/quizzes/<stem>.yml` stand before "You can now".
+- Chapters and solutions: an estimated reading time below the title.
+- `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
+- A wide figure pans on a phone; a heat map with numbers is followed by its table.
+- Search cuts Chinese into characters and pairs of them.
+- Every page: the glossary's entries as previews, and no script that it does not use.
+"""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from lxml import etree
+from lxml import html as parser
+from sphinx.search import languages
+from sphinx.search.en import SearchEnglish
+from sphinx.util.docutils import SphinxDirective
+
+HERE = Path(__file__).parent
+QUIZZES = HERE.parent / "quizzes"
+UNUSED = ("thebe", "design-tabs", "sphinx-design")  # extensions that no page uses
+SVG = "{http://www.w3.org/2000/svg}"
+LATER = """
+<link rel="preload" as="script" href="{0}">
+<script>// formulas are set once the words are on the screen
+addEventListener("DOMContentLoaded", () => {{
+  requestAnimationFrame(() => setTimeout(set));
+}});
+function set() {{
+  const script = document.createElement("script");
+  script.src = "{0}";
+  document.head.append(script);
+}}
+</script>
+"""
+EARLY = ["documentation_options"]  # what inline scripts need
+WIDE = 330  # points; a wider figure has words too small for a phone when it shrinks
+PAN = (
+    '<div class="pan" style="--width: {}px" tabindex="0" role="group" '
+    'aria-label="The figure; on a small screen it scrolls sideways">'
+)
+
+
+# ------------------------------------------------------------------ check yourself
+def add_questions(app, docname, source):
+    """Put the questions into a chapter's text, before its last section."""
+    folder, _, stem = docname.partition("/")
+    if folder != "chapters" or not (QUIZZES / f"{stem}.yml").exists():
+        return
+    notebook = nbformat.reads(source[0], as_version=4)
+    text = f"## Check yourself\n\n```{{check-yourself}} {stem}\n```\n\n"
+    for cell in reversed(notebook.cells):
+        start = cell.source.find("## You can now")
+        if cell.cell_type == "markdown" and start >= 0:
+            cell.source = cell.source[:start] + text + cell.source[start:]
+            break
+    else:
+        notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="check-yourself"))
+    source[0] = nbformat.writes(notebook)
+
+
+class CheckYourself(SphinxDirective):
+    """The questions of one chapter; every option unfolds to its explanation."""
+
+    required_arguments = 1
+
+    def run(self):
+        path = QUIZZES / f"{self.arguments[0]}.yml"
+        self.env.note_dependency(str(path))
+        questions = yaml.safe_load(path.read_text(encoding="utf-8"))
+        made = [raw('<div class="quiz">')]
+        for number, question in enumerate(questions, start=1):
+            several = question.get("several", False)
+            made.append(raw(f'<div class="question" data-several="{several}">'))
+            more = " *(More than one is right.)*" if several else ""
+            made += self.parsed(f"**{number}.** {question['question']}{more}", path)
+            made.append(raw('<div class="options">'))
+            for option in question["options"]:
+                right = bool(option.get("right"))
+                verdict = "Right." if right else "No."
+                made.append(raw(f'<details data-right="{right}"><summary>'))
+                made += self.parsed(option["text"], path)
+                made.append(raw("</summary>"))
+                made += self.parsed(f"**{verdict}** {option['why']}", path)
+                made.append(raw("</details>"))
+            made.append(raw("</div></div>"))
+        made.append(raw("</div>"))
+        return made
+
+    def parsed(self, text, path):
+        """Return the nodes of a text, formulas and cross-references included."""
+        box = nodes.Element()
+        lines = StringList(text.strip().splitlines(), source=str(path))
+        self.state.nested_parse(lines, 0, box)
+        return box.children
+
+
+def raw(text):
+    return nodes.raw("", text, format="html")
+
+
+class FromNotebook(SphinxDirective):
+    """The HTML output of one cell of a notebook: path, cell id."""
+
+    required_arguments = 2
+
+    def run(self):
+        path = Path(self.env.srcdir, self.arguments[0])
+        self.env.note_dependency(str(path))
+        notebook = nbformat.read(path, as_version=4)
+        (cell,) = (c for c in notebook.cells if c.id == self.arguments[1])
+        return [raw(cell.outputs[0].data["text/html"])]
+
+
+# ------------------------------------------------------------------ heat maps as tables
+def comments(group):
+    """Return the words that matplotlib drew as paths and wrote down in comments."""
+    found = [node.text.strip() for node in group.iter() if node.tag is etree.Comment]
+    return html.unescape(" ".join(found))
+
+
+def groups(tree, start):
+    return [g for g in tree.iter(f"{SVG}g") if g.get("id", "").startswith(start)]
+
+
+def heat_maps(svg):
+    """Return [(title, key words, query words, numbers)] of a figure's heat maps."""
+    found = []
+    for axes in groups(etree.parse(svg), "axes_"):
+        if not groups(axes, "QuadMesh_"):
+            continue
+        columns = [comments(tick) for tick in groups(axes, "xtick_")]
+        rows = [comments(tick) for tick in groups(axes, "ytick_")]
+        words = [comments(g) for g in groups(axes, "text_") if not on_an_axis(g)]
+        count = len(rows) * len(columns)
+        numbers, rest = words[:count], words[count:]
+        if count and len(numbers) == count and all(map(is_number, numbers)):
+            found.append((" ".join(rest), columns, rows, numbers))
+    return found
+
+
+def on_an_axis(group):
+    return any("axis" in parent.get("id", "") for parent in group.iterancestors())
+
+
+def is_number(word):
+    return re.fullmatch(r"[−-]?(\d+(\.\d+)?|inf|∞)", word)
+
+
+def table(title, columns, rows, numbers):
+    """Return a heat map as an HTML table."""
+    head = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in columns)
+    lines = []
+    for place, word in enumerate(rows):
+        cells = numbers[place * len(columns) : (place + 1) * len(columns)]
+        data = "".join(f"<td>{html.escape(number)}</td>" for number in cells)
+        lines.append(f'<tr><th scope="row">{html.escape(word)}</th>{data}</tr>')
+    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
+    return (
+        f"<table>{caption}<thead><tr><td></td>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def help_figures(app, doctree, docname):
+    """Let wide figures pan on a phone, and heat maps be followed by their table."""
+    for figure in list(doctree.findall(nodes.figure)):
+        for image in list(figure.findall(nodes.image)):
+            path = Path(app.srcdir, image["uri"])
+            if path.suffix != ".svg" or not path.exists():
+                continue
+            width = float(etree.parse(path).getroot().get("width").removesuffix("pt"))
+            if width > WIDE:
+                place = figure.index(image)
+                figure.insert(place + 1, raw("</div>"))
+                figure.insert(place, raw(PAN.format(round(width * 4 / 3))))
+            if maps := heat_maps(path):
+                tables = "".join(table(*one) for one in maps)
+                summary = "<summary>The numbers as a table</summary>"
+                text = (
+                    f'<details class="numbers">{summary}<div>{tables}</div></details>'
+                )
+                figure.parent.insert(figure.parent.index(figure) + 1, raw(text))
+
+
+# ------------------------------------------------------------------ search
+class SearchBoth(SearchEnglish):
+    """English words by their stems, Chinese by its characters and pairs of them.
+
+    No dictionary is needed, and reader and index cannot cut a word differently.
+    """
+
+    lang = "both"
+    language_name = "English and Chinese"
+    js_splitter_code = """
+function splitQuery(query) {
+  const runs = query.match(/[\\u4e00-\\u9fff]+|[^\\W\\u4e00-\\u9fff]+/g) ?? [];
+  const pairs = (run) => Array.from(run.slice(1), (c, i) => run[i] + c);
+  const cut = (run) => (/[\\u4e00-\\u9fff]{3}/.test(run) ? pairs(run) : [run]);
+  return runs.flatMap(cut);
+}
+"""
+
+    def split(self, text):
+        for run in re.findall(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]+", text):
+            yield run
+            if re.match(r"[\u4e00-\u9fff]", run):
+                yield from run
+                yield from map("".join, zip(run, run[1:], strict=False))
+
+
+# ------------------------------------------------------------------ the finished page
+def minutes(body):
+    """Return the minutes it takes to read: 200 words, 25 lines of code a minute."""
+    tree = parser.fromstring(body)
+    lines = sum(
+        len(code.text_content().strip().splitlines())
+        for code in tree.xpath("//div[contains(@class, 'cell_input')]//pre")
+    )
+    for other in tree.xpath("//pre | //script | //details | //svg | //table"):
+        other.drop_tree()
+    return max(1, round(len(tree.text_content().split()) / 200 + lines / 25))
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    """Add the reading time; leave out what the page does not use."""
+    for kind in ("script_files", "css_files"):
+        files = context.get(kind, [])
+        context[kind] = [file for file in files if not used_by(file, UNUSED)]
+    scripts, context["script_files"] = context["script_files"], []
+    for file in scripts:
+        if used_by(file, ["mathjax/"]):
+            url = context["pathto"](f"_static/{file.filename.split('_static/')[-1]}", 1)
+            context["metatags"] = context.get("metatags", "") + LATER.format(url)
+            continue
+        if pagename != "search" and file.filename and not used_by(file, EARLY):
+            waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
+            file = type(file)(file.filename, priority=file.priority, **waiting)
+        context["script_files"].append(file)
+    for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
+        context["body"] = context.get("body", "").replace(role, "")  # other unfulfilled
+    if doctree and pagename.startswith(("chapters/", "solutions/")):
+        time = f'<p class="reading-time">{minutes(context["body"])} minutes to read</p>'
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{time}", 1)
+
+
+def used_by(file, names):
+    """Whether a name stands in the address or the text of a script or style sheet."""
+    body = getattr(file, "attributes", {}).get("body") or ""
+    content = f"{getattr(file, 'filename', file)} {body}".lower()
+    return any(name in content for name in names)
+
+
+def write_previews(app, error):
+    """Write the glossary's entries where preview.js finds them."""
+    glossary = Path(app.outdir, "book", "glossary.html")
+    if error or not glossary.exists():
+        return
+    tree = parser.parse(str(glossary)).getroot()
+    entries = {}
+    for term in tree.xpath("//dl[contains(@class, 'glossary')]/dt"):
+        for link in term.xpath(".//a[contains(@class, 'headerlink')]"):
+            link.drop_tree()
+        inside = [parser.tostring(node, encoding="unicode") for node in term.getnext()]
+        entries[term.get("id")] = [term.text_content().strip(), "".join(inside)]
+    text = json.dumps(entries, ensure_ascii=False, indent=0)
+    target = Path(app.outdir, "_static", "glossary.js")
+    target.write_text(f"globalThis.glossary = {text};\n", encoding="utf-8")
+
+
+def setup(app):
+    languages[SearchBoth.lang] = SearchBoth
+    app.add_directive("check-yourself", CheckYourself)
+    app.add_directive("from-notebook", FromNotebook)
+    app.connect("source-read", add_questions)
+    app.connect("doctree-resolved", help_figures)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("build-finished", write_previews)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
