@@ -1,0 +1,190 @@
+"""Grade a class.
+
+    python -m grading submitted/ --out grades/     submitted/STUDENT/[STEM/]STEM.ipynb
+    python -m grading doctor                       what this machine can do
+    python -m grading export grades/               tables again, after manual grading
+
+What was graded before and has not changed is not graded again. The exit code is 1 when
+the roster and the results differ, 2 when nothing could be graded.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+from grading import intake
+from grading.sandbox import ROOT, Limits, bubblewrap, library
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="python -m grading",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("folder", help="the folder of submissions, or: doctor, export")
+    add("rest", nargs="?", help=argparse.SUPPRESS)
+    add("--out", type=Path, default=Path("grades"), help="where results go (grades/)")
+    add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
+    add("--only", action="append", metavar="STEM", help="grade this notebook (repeat)")
+    add("--roster", type=Path, help="a file with a learner's folder name on each line")
+    add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
+    add("--jobs", type=int, default=os.cpu_count(), help="submissions at a time")
+    for name, kind in Limits.__annotations__.items():
+        default = getattr(Limits, name)
+        add(f"--{name}", type=kind, default=default, help=f"limit ({default})")
+    add("--scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
+    add("--unsafe", action="store_true", help="run learners' code without a sandbox")
+    return parser.parse_args()
+
+
+def digest(*parts):
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()
+
+
+def code():
+    """Return the bytes of what decides about grades, besides source and submission."""
+    files = [*(ROOT / "grading").glob("*.py"), *(ROOT / "attend").glob("*.py")]
+    return b"".join(path.read_bytes() for path in sorted(files))
+
+
+def bytes_of(path):
+    try:
+        return intake.load(path)[0]
+    except intake.Unreadable as error:
+        return str(error).encode()
+
+
+def tasks(options, found, every, about, common):
+    """Yield a task for each learner and notebook; path is None when it is missing."""
+    version = digest(code(), common["secret"].encode(), repr(common["limits"]).encode())
+    stems = {stem: path for stem, path in every.items() if stem in about}
+    sources = {stem: path.read_bytes() for stem, path in stems.items()}
+    for name, folder in found.items():
+        paths, remarks = intake.attempts(folder, every) if folder else ({}, [])
+        for stem in stems:
+            task = common | {"student": intake.identity(name), "stem": stem}
+            task["path"] = paths[stem][-1] if paths.get(stem) else None
+            data = bytes_of(task["path"]) if task["path"] else b""
+            task["key"] = digest(data, sources[stem], version.encode())
+            task["about"], task["remarks"] = about[stem], list(remarks)
+            if len(paths.get(stem, ())) > 1:
+                count = len(paths[stem])
+                used = intake.shown(os.path.basename(task["path"]))
+                task["remarks"].append(f"{count} attempts; {used} counts")
+                keep(options.out, task, paths[stem])
+            yield task
+
+
+def keep(out, task, paths):
+    """Keep every attempt, under names of our own."""
+    for number, path in enumerate(paths, 1):
+        target = out / "attempts" / task["student"] / f"{task['stem']}-{number}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(bytes_of(path))
+
+
+def main():
+    options = arguments()
+    if options.folder == "doctor":
+        from grading.doctor import doctor
+
+        sys.exit(doctor())
+    if options.folder == "export":
+        options.out = Path(options.rest or options.out)
+    elif not os.path.isdir(options.folder):
+        print(f"{options.folder}: there is no such folder", file=sys.stderr)
+        sys.exit(2)
+    if not options.unsafe and options.folder != "export" and bubblewrap()[1]:
+        print(
+            f"No sandbox, no grading: {bubblewrap()[1]}; --unsafe runs learners' code "
+            "with all your rights.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    with tempfile.TemporaryDirectory(prefix="grading-") as work:
+        os.chmod(work, 0o755)
+        sys.exit(grade(options, work))
+
+
+def grade(options, work):
+    from grading import job, pool, report
+
+    warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy")
+    out = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    every = {p.stem: p for p in sorted(options.source.glob("*/*.ipynb"))}
+    stems = {s: p for s, p in every.items() if not options.only or s in options.only}
+    if not stems:
+        print("There is no such exercise.", file=sys.stderr)
+        return 2
+    course = Path(work, "course")
+    about = job.prepare(course, stems)
+    cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
+    log = out / "results.jsonl"
+    if options.folder == "export":
+        names = json.loads((out / "students.json").read_text())
+        results = [r for r in report.recorded(log).values() if r["stem"] in stems]
+        report.graded(out, results, cells)
+        report.report(out, results, names)
+        return 0
+    found, remarks = intake.students(options.folder)
+    roster = options.roster.read_text("utf-8").splitlines() if options.roster else None
+    roster = roster and [line.strip() for line in roster if line.strip()]
+    strangers = sorted(set(found) - set(roster)) if roster else []
+    absent = sorted(set(roster) - set(found)) if roster else []
+    found |= dict.fromkeys(absent)
+    names = {intake.identity(name): intake.shown(name) for name in found}
+    common = {
+        "course": str(course),
+        "out": str(out.resolve()),
+        "limits": {name: getattr(options, name) for name in Limits.__annotations__},
+        "secret": options.seed.read_text().strip() if options.seed else "",
+        "unsafe": options.unsafe,
+        "library": str(library(work)),
+        "slot": 0,
+    }
+    before, results, todo = report.recorded(log), [], []
+    for task in tasks(options, found, every, about, common):
+        old = before.get((task["student"], task["stem"]))
+        if not task["path"]:
+            reason = "nothing was handed in"
+            made = job.outcome(task, {}, {}, task["remarks"], "missing", reason)
+            results.append(made)
+        elif old and old["key"] == task["key"]:
+            results.append(old)
+        else:
+            todo.append(task)
+    report.write(out / "students.json", json.dumps(names, sort_keys=True, indent=1))
+    kept = len(results)
+    with open(log, "a", encoding="utf-8") as file:
+        for number, result in enumerate(pool.run(todo, options), 1):
+            report.record(file, result)
+            results.append(result)
+            if sys.stderr.isatty():
+                print(f"\r{number} of {len(todo)}", end="", file=sys.stderr)
+    report.merge(out, course, results)
+    report.graded(out, results, cells)
+    report.report(out, results, names)
+    for remark in remarks:
+        print(remark)
+    for name in strangers:
+        print(f"{intake.shown(name)} is not on the roster")
+    for name in absent:
+        print(f"{intake.shown(name)} is on the roster and handed in nothing")
+    print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
+    complete = len(results) == len(found) * len(stems)
+    return 1 if strangers or absent or not complete else 0
+
+
+if __name__ == "__main__":
+    main()

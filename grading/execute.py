@@ -1,0 +1,249 @@
+"""Run a notebook in two processes, as nbgrader's execute preprocessor.
+
+The learner's cells, and the source's own cells, run in the sandbox; the source's cells
+and the checks run here. What answer cells define stands here as proxies. A check sees
+the learner's functions twice if they changed an argument or returned a view of it:
+first with the check's data untouched, then as it would be in one process. Both must
+pass, so that nobody gains points by spoiling what the check compares with.
+"""
+
+import ast
+import contextlib
+import hashlib
+import io
+import sys
+
+import numpy as np
+from nbformat.v4 import new_output
+
+from grading.proxy import Foreign, plain
+from grading.sandbox import Died
+
+HIDDEN = "### BEGIN HIDDEN TESTS"
+
+
+def bound(source):
+    """Return the names that a cell's top level binds, in order."""
+    names = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            names += [n.id for n in stores if isinstance(n.ctx, ast.Store)]
+    return list(dict.fromkeys(names))
+
+
+def role(cell):
+    """Return what a cell is: answer, check, source (the book's) or scratch."""
+    mark = cell.metadata.get("nbgrader")
+    if not mark:
+        return "scratch" if cell.metadata.get("scratch") else "source"
+    if mark.get("solution"):
+        return "answer"
+    return "check" if mark.get("grade") else "source"
+
+
+class Seeds:
+    """Make the generators of hidden tests depend on the secret seed."""
+
+    def __init__(self, secret, name):
+        self.secret, self.name = secret, name
+
+    def mixed(self, seed):
+        text = f"{self.secret}/{self.name}/{seed}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
+
+    @contextlib.contextmanager
+    def __call__(self):
+        if not self.secret:
+            yield
+            return
+        usual, torch = np.random.default_rng, sys.modules.get("torch")
+        np.random.default_rng = lambda seed=None: usual(self.mixed(seed))
+        if torch:
+            seeded, own = torch.manual_seed, torch.Generator.manual_seed
+            torch.manual_seed = lambda seed: seeded(self.mixed(seed))
+
+            class Generator(torch.Generator):
+                def manual_seed(this, seed):
+                    return own(this, self.mixed(seed))
+
+            generator, torch.Generator = torch.Generator, Generator
+        try:
+            yield
+        finally:
+            np.random.default_rng = usual
+            if torch:
+                torch.manual_seed, torch.Generator = seeded, generator
+
+
+class TwoProcesses:
+    """The preprocessor. .report tells per cell what happened: {grade_id: dict}."""
+
+    def __init__(self, learner, names, limits, secret=""):
+        self.learner, self.limits, self.secret = learner, limits, secret
+        self.names = names  # {grade_id of an answer: names that the source's binds}
+        self.space, self.report = {"__name__": "__main__"}, {}
+        self.replay, self.starts, self.known, self.death = [], 0, [], None
+
+    def __call__(self, notebook, resources):
+        with contextlib.suppress(Died):
+            self.begin()
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type != "code":
+                continue
+            cell.outputs, cell.execution_count = [], index + 1
+            kind, name = role(cell), self.label(cell, index)
+            if kind == "check":
+                self.check(cell, name)
+            else:
+                self.learn(cell, name, kind)
+            if kind == "source":
+                self.trusted(cell.source, name)
+            if kind == "answer":
+                names = self.names.get(name, [])
+                self.known += [name for name in names if name not in self.known]
+        self.learner.close()
+        return notebook, resources
+
+    def label(self, cell, index):
+        return cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {index + 1}"
+
+    # ------------------------------------------------------------ the learner's side
+
+    def begin(self):
+        """Start the learner's process, and run again what it had run."""
+        self.starts += 1
+        if self.starts > self.limits.restarts + 1:
+            raise Died("crashed", "its process ended too often")
+        if self.learner.spent > self.limits.total:
+            raise Died(
+                "timeout", f"the notebook took more than {self.limits.total:g} s"
+            )
+        self.learner.open()
+        for number, (source, name) in enumerate(self.replay):
+            try:
+                with contextlib.suppress(Exception):
+                    self.learner.run(source, name)
+            except Died:
+                self.learner.close()
+                del self.replay[number]
+                return self.begin()
+
+    def revive(self):
+        if not self.learner.process:
+            with contextlib.suppress(Died):
+                self.begin()
+
+    def learn(self, cell, name, kind):
+        """Run a cell in the sandbox; what it raises is told and goes no further."""
+        self.revive()
+        try:
+            self.learner.run(cell.source, f"<{name}>")
+            self.replay.append((cell.source, f"<{name}>"))
+        except Died as died:
+            self.learner.close()
+            self.note(name, cell, died)
+            return
+        except Exception as error:
+            self.replay.append((cell.source, f"<{name}>"))
+            self.note(name, cell, error)
+        self.show(cell, self.learner.printed)
+
+    def show(self, cell, text):
+        if text:
+            cell.outputs.insert(0, new_output("stream", name="stdout", text=text))
+
+    # ------------------------------------------------------------ the trusted side
+
+    def trusted(self, source, name):
+        """Run the book's own cell or a check here; return the last expression."""
+        tree = ast.parse(source)
+        last = tree.body[-1] if tree.body else None
+        value = isinstance(last, ast.Expr) and not any(
+            isinstance(node, ast.Call | ast.Attribute | ast.Subscript)
+            for node in ast.walk(last)
+        )
+        rest = ast.Module(tree.body[:-1] if value else tree.body, [])
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            with contextlib.redirect_stderr(io.StringIO()):
+                exec(compile(rest, f"<{name}>", "exec"), self.space)
+                result = None
+                if value:
+                    code = compile(ast.Expression(last.value), f"<{name}>", "eval")
+                    result = eval(code, self.space)
+        self.printed = out.getvalue()
+        return result
+
+    def attempt(self, cell, name):
+        """Run a check once; return its partial credit, if it gives any."""
+        self.revive()
+        for known in self.known:
+            self.space.pop(known, None)
+            for x in self.learner.name(known):
+                self.space[known] = x
+        seen, mark, hidden = cell.source.partition(HIDDEN)
+        result = self.trusted(seen, name)
+        printed = self.printed
+        if mark and hidden:
+            with Seeds(self.secret, name)():
+                result = self.trusted(mark + hidden, name)
+        self.printed = printed
+        number = isinstance(result, int | float) and not isinstance(result, bool)
+        return float(result) if number else None
+
+    def check(self, cell, name):
+        before, learner = dict(self.space), self.learner
+        learner.faithful, learner.effects = False, False
+        try:
+            credit = self.attempt(cell, name)
+            if learner.effects:
+                self.space.clear()
+                self.space.update(before)
+                learner.faithful = True
+                again = self.attempt(cell, name)
+                credit = credit if credit is None else min(credit, again or 0)
+            self.show(cell, self.printed)
+            if credit is not None:
+                most = float(cell.metadata.nbgrader["points"])
+                text = {"text/plain": repr(min(max(credit, 0.0), most))}
+                count = cell.execution_count
+                output = new_output("execute_result", text, execution_count=count)
+                cell.outputs.append(output)
+            self.report[name] = {"status": "graded", "reason": ""}
+        except Died as died:
+            learner.close()
+            self.note(name, cell, died)
+        except Exception as error:
+            self.note(name, cell, error)
+        finally:
+            learner.restore()
+            learner.faithful = False
+        self.rehearse(cell, name)
+
+    def rehearse(self, cell, name):
+        """Let the learner's process have what the visible part of the check defines."""
+        visible = cell.source.partition(HIDDEN)[0]
+        if self.report[name]["status"] == "graded" and self.learner.process:
+            try:
+                self.learner.run(visible, f"<{name}>")
+                self.replay.append((visible, f"<{name}>"))
+            except Died:
+                self.learner.close()
+            except Exception:
+                self.replay.append((visible, f"<{name}>"))
+
+    def note(self, name, cell, error):
+        """Write what went wrong into the cell's output and the report."""
+        status = error.status if isinstance(error, Died) else "wrong"
+        kind = getattr(error, "kind", type(error).__name__)
+        kind = {"timeout": "Timeout", "crashed": "Crash"}.get(status, kind)
+        text = plain(str(error)) or kind
+        if isinstance(error, Foreign | Exception) and getattr(error, "where", ""):
+            text = f"{text} ({error.where})"
+        self.report[name] = {"status": status, "reason": text, "kind": kind}
+        line = f"{kind}: {text}"
+        cell.outputs.append(
+            new_output("error", ename=kind, evalue=text, traceback=[line])
+        )

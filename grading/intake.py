@@ -1,0 +1,241 @@
+"""Take in what learners hand in: find it, read it, graft the answers onto the source.
+
+Only the learner's answers and own cells are kept. Everything else, checks above all,
+comes from the source; each repair is told in words.
+"""
+
+import copy
+import hashlib
+import json
+import os
+import re
+import stat
+import warnings
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+MOST = 20 << 20  # bytes of a notebook
+CELLS = 500
+COPY = re.compile(r"(?:^copy of )|(?:[ _-]*(?:\(\d+\)|copy\d*|late|v\d+))+$", re.I)
+
+
+class Unreadable(Exception):
+    """The file is no notebook; the text says why."""
+
+
+def identity(name):
+    """Return an opaque id for whatever an LMS calls a learner."""
+    return (
+        "s" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    )
+
+
+def shown(name):
+    """Return the name as text that a CSV or a terminal can hold."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def students(folder):
+    """Return {name: path} of the learners' folders, links left out, and remarks."""
+    found, remarks = {}, []
+    for entry in sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name)):
+        if entry.is_dir(follow_symlinks=False):
+            found[entry.name] = entry.path
+        elif not entry.name.startswith("."):
+            remarks.append(f"{shown(entry.name)}: not a folder of a learner, left out")
+    return found, remarks
+
+
+def attempts(path, stems):
+    """Return {stem: [paths, best last]} of a learner's folder, and general remarks.
+
+    Regular files only, at most three folders deep. The exact name is best, then the
+    latest; `stem (1).ipynb` and the like count as attempts too.
+    """
+    found, remarks, depth = {stem: [] for stem in stems}, [], path.count(os.sep)
+    for folder, folders, files in os.walk(path, followlinks=False):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "__")) and folder.count(os.sep) - depth < 3
+        )
+        for name in sorted(files):
+            file = os.path.join(folder, name)
+            info = os.lstat(file)
+            if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+                remarks.append(f"{shown(name)} is a link or a device: refused")
+                continue
+            base, ending = os.path.splitext(name)
+            if ending.lower() != ".ipynb":
+                remarks.append(f"{shown(name)} left out")
+                continue
+            stem = COPY.sub("", base.strip()).strip()
+            inside = os.path.basename(folder)
+            exact = base in found
+            stem = base if exact else stem
+            if stem not in found and inside in found and len(files) == 1:
+                stem = inside  # the only notebook in the exercise's own folder
+            if stem in found:
+                key = (exact and inside == stem, exact, info.st_mtime_ns, file)
+                found[stem].append(key)
+            else:
+                remarks.append(f"{shown(name)} belongs to no exercise: left out")
+    return {
+        stem: [key[-1] for key in sorted(keys)] for stem, keys in found.items()
+    }, remarks
+
+
+def load(path):
+    """Return (bytes, notebook in format 4), or raise Unreadable."""
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            data = file.read(MOST + 1)
+    except OSError as error:
+        raise Unreadable(f"the file cannot be read ({error.strerror})") from None
+    if not data.strip():
+        raise Unreadable("the file is empty")
+    if len(data) > MOST:
+        raise Unreadable(f"the file is larger than {MOST >> 20} MB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = (
+                data.decode("utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+            )
+        except UnicodeDecodeError:
+            text = ""
+        if not text:
+            raise Unreadable("the file is not UTF-8 text") from None
+    try:
+        raw = json.loads(text)
+        major = raw.get("nbformat", 4) if isinstance(raw, dict) else None
+        if not isinstance(major, int) or not 1 < major < 5:
+            raise ValueError
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if major < 4:
+                raw = nbformat.convert(nbformat.from_dict(raw), 4)
+        return data, [cell for cell in raw["cells"] if isinstance(cell, dict)][:CELLS]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError):
+            raise Unreadable("the file is not JSON: was the upload cut off?") from None
+        raise Unreadable("the file is not a Jupyter notebook") from None
+
+
+def text_of(cell):
+    source = cell.get("source", "")
+    parts = source if isinstance(source, list) else [source]
+    text = "".join(part for part in parts if isinstance(part, str))
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
+def grade_id(cell):
+    metadata = cell.get("metadata")
+    mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    found = mark.get("grade_id") if isinstance(mark, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def defines(text, names):
+    """Say whether the text defines all names, at its left margin."""
+    pattern = r"^(?:async def|def|class)?\s*{}\b\s*[(:=,]"
+    found = (re.search(pattern.format(re.escape(n)), text, re.M) for n in names)
+    return bool(names) and all(found)
+
+
+def graft(release, source, submitted, names):
+    """Return (the release with the learner's answers and own cells, remarks).
+
+    release: the notebook as handed out, marks and all; source: what it was made from;
+    names: {grade_id of an answer: names that it must define}.
+    """
+    result, remarks = copy.deepcopy(release), []
+    answers = {c.metadata.nbgrader.grade_id: c for c in result.cells if is_answer(c)}
+    fixed = {
+        c.metadata.nbgrader.grade_id: c.source for c in result.cells if grade_id(c)
+    }
+    stubs = {key: cell.source for key, cell in answers.items()}
+    fixtures = [cell for cell in source.cells if not is_answer(cell)]
+    known = {cell.source.strip() for cell in [*result.cells, *fixtures]}
+    taken, own, seen, last = {}, [], {}, None
+    for cell in submitted:
+        mark, text = grade_id(cell), text_of(cell)
+        kind = "code" if cell.get("cell_type") == "code" else "markdown"
+        if mark in answers:
+            last = mark
+            taken.setdefault(mark, []).append((text, kind))
+        elif mark in fixed:
+            seen[mark] = seen.get(mark, 0) + 1
+            last = mark
+            if text.strip() not in known:
+                remarks.append(f"{mark}: was changed; the source's is used")
+        elif kind == "code" and text.strip() and text.strip() not in known:
+            own.append((last, text))
+        metadata = cell.get("metadata")
+        tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
+        for tag in tags if isinstance(tags, list) else []:
+            if isinstance(tag, str) and tag != "raises-exception" and tag != "scratch":
+                remarks.append(f"a cell's tag {shown(tag)[:40]!r} is ignored")
+    pick(answers, stubs, taken, own, names, remarks)
+    for mark in fixed.keys() - answers.keys():
+        if (count := seen.get(mark, 0)) != 1:
+            what = (
+                "was missing; added from the source" if not count else "was there twice"
+            )
+            remarks.append(f"{mark}: {what}")
+    place(result, own)
+    return result, sorted(set(remarks))
+
+
+def is_answer(cell):
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def pick(answers, stubs, taken, own, names, remarks):
+    """Put into each answer cell the text that answers it best."""
+    pool = [(text, mark) for mark, texts in taken.items() for text, _ in texts]
+    pool += [(text, None) for _, text in own]
+    for mark, cell in answers.items():
+        texts = [text for text, _ in taken.get(mark, [])]
+        worked = [text for text in texts if text.strip() != stubs[mark].strip()]
+        if len(texts) > 1:
+            remarks.append(f"{mark}: was there {len(texts)} times; the last one counts")
+        if not texts:
+            remarks.append(f"{mark}: the answer's cell was missing or renamed")
+        text = (worked or texts or [stubs[mark]])[-1]
+        wanted = names.get(mark, [])
+        if cell.cell_type == "code" and not (worked and defines(text, wanted)):
+            others = [t for t, m in pool if m != mark and defines(t, wanted)]
+            others = [t for t in others if t.strip() not in set(stubs.values())]
+            if others:
+                text = f"{text}\n\n{others[-1]}" if texts and worked else others[-1]
+                remarks.append(f"{mark}: the answer was found in another cell")
+        if any(kind != cell.cell_type for _, kind in taken.get(mark, [])):
+            remarks.append(f"{mark}: the cell's type was changed back")
+        cell.source = text if cell.cell_type == "code" else inert(text)
+
+
+def inert(text):
+    """Return Markdown whose HTML and scripts are text, for whoever opens it."""
+    text = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", text)
+    return re.sub(r"(?i)\b(javascript|vbscript|data)(\s*:)", r"\1 \2", text)
+
+
+def place(result, own):
+    """Insert the learner's own code cells where they stood, after the same cell."""
+    where = {None: 0}
+    for after, text in own:
+        name = f"scratch-{sum(where.values()) + 1}"
+        cell = new_code_cell(text, metadata={"scratch": True}, id=name)
+        marks = [grade_id(c) for c in result.cells]
+        start = marks.index(after) + 1 if after in marks else 0
+        offset = where.get(after, 0)
+        result.cells.insert(start + offset, cell)
+        where[after] = offset + 1
+
+
+__all__ = ["attempts", "graft", "identity", "load", "students"]

@@ -1,0 +1,91 @@
+"""The feedback page: what was asked, answered and found wrong; inert and small.
+
+No script, no style of a learner's, nothing from elsewhere: Markdown goes through a
+sanitiser, all else is escaped, and the page forbids the browser to load anything.
+A hidden test's text is never shown.
+"""
+
+from html import escape
+
+import mistune
+import nh3
+from nbconvert.exporters import Exporter
+
+from grading.execute import HIDDEN, role
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+STYLE = """
+body { font: 16px/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222; background: #fff }
+pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; white-space: pre-wrap }
+.score { font-weight: bold }
+.lost { border-left: 4px solid #b3261e; padding-left: .8rem }
+.full { border-left: 4px solid #2e7d32; padding-left: .8rem }
+.open { border-left: 4px solid #8a6d00; padding-left: .8rem }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 }
+  pre { background: #262626 } a { color: #9cf } }
+"""
+TAGS = (
+    "a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub sup"
+)
+TAGS = {*TAGS.split(), "table", "tbody", "td", "th", "thead", "tr", "ul"}
+MOST = 20_000  # characters of one cell on the page
+
+
+def markdown(text):
+    """Render Markdown; only harmless elements are left, and no picture is loaded."""
+    made = mistune.html(text[:MOST])
+    return nh3.clean(made, tags=TAGS, attributes={"a": {"href"}}, url_schemes={"https"})
+
+
+def block(text):
+    more = "\n…" if len(text) > MOST else ""
+    return f"<pre>{escape(text[:MOST] + more)}</pre>"
+
+
+def number(x):
+    return f"{x:g}"
+
+
+class Page(Exporter):
+    """nbgrader's feedback, as a page that is safe to open."""
+
+    file_extension = ".html"
+
+    def from_notebook_node(self, nb, resources=None, **kw):
+        notebook, resources = super().from_notebook_node(nb, resources, **kw)
+        about = resources["nbgrader"]
+        title = escape(about["notebook"])
+        total = f"{number(about['score'])} of {number(about['max_score'])} points"
+        parts = [f"<h1>{title}</h1><p class='score'>{total}</p>"]
+        parts += [self.part(cell) for cell in notebook.cells]
+        head = f"<meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>"
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        page = f"<!doctype html><html lang='en'><head>{policy}{head}</head>"
+        return f"{page}<body>{''.join(parts)}</body></html>\n", resources
+
+    def part(self, cell):
+        kind, mark = role(cell), cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code":
+            shown = block(cell.source.partition(HIDDEN)[0].rstrip())
+            shown += "".join(self.output(output) for output in cell.outputs)
+        else:
+            shown = markdown(cell.source)
+        if mark.get("grade"):
+            shown = self.graded(shown, mark, kind)
+        if mark.get("comment"):
+            shown += f"<p><b>Comment</b></p>{markdown(mark['comment'])}"
+        return f"<section>{shown}</section>\n"
+
+    def graded(self, shown, mark, kind):
+        score, points = mark.get("score") or 0, mark["points"]
+        state = "full" if score >= points else "lost"
+        label = f"{number(score)} of {number(points)} points"
+        if kind == "answer":
+            state, label = "open", f"{label} (graded by a person)"
+        return f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
+
+    def output(self, output):
+        if output.output_type == "error":
+            return block(f"{output.ename}: {output.evalue}")
+        return block(output.text) if output.output_type == "stream" else ""
