@@ -1,0 +1,85 @@
+"""What the tests share: the book, built once, its pages, and a browser to read them."""
+
+import functools
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import matplotlib
+import pytest
+from lxml import html
+
+from tools.notebooks import ROOT
+
+matplotlib.use("agg")  # here, not in the environment: notebooks choose for themselves
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """Build the book from nothing, with warnings as errors; return its HTML folder."""
+    folder = tmp_path_factory.mktemp("book")
+    script = Path(sys.executable).parent / "jupyter-book"
+    build = [sys.executable, script, "build", ".", "-W", "-n", "--keep-going"]
+    result = subprocess.run(
+        [*build, "--quiet", "--path-output", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def pages(book):
+    """Return {path: parsed page} of every page of the book."""
+    paths = (path for path in book.rglob("*.html") if "_static" not in path.parts)
+    return {path: html.parse(path).getroot() for path in sorted(paths)}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(book):
+    """Serve the book on a free port of localhost; return its address."""
+    handler = functools.partial(Quiet, directory=book)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Chromium, or skip: the book can be tested without it, but less well."""
+    if not CHROMIUM:
+        pytest.skip("browser tests need chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    flags = "--no-sandbox --disable-gpu --disable-background-networking".split()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """Open a fresh tab that notes every error of its pages, and allows none."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(10_000)
+    errors = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda m: m.type == "error" and errors.append(m.text))
+    tab.on("response", lambda r: r.ok or r.status == 304 or errors.append(r.url))
+    yield tab
+    context.close()
+    assert not errors

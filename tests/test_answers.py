@@ -1,0 +1,92 @@
+"""The checks of the exercises are tested: wrong answers lose points, right ones do not.
+
+tests/answers/<stem>.py holds, for each exercise that a program grades, three or more
+wrong answers and two or more right ones by another method, one after another:
+
+    # %% softmax wrong: sums over the columns
+    def softmax(scores):
+        ...
+
+`softmax` is the grade_id of the answer's cell. Each answer takes that cell's place in
+the solution; the graded checks between it and the next answer must then fail (at least
+one) or pass (all).
+"""
+
+import re
+from collections import Counter
+
+import pytest
+
+from tools.exercises import is_check
+from tools.notebooks import ROOT, notebooks, read
+
+BLOCK = re.compile(r"^# %% (\S+) (wrong|right): (.+)\n", re.MULTILINE)
+SOLUTIONS = {path.stem: read(path) for path in notebooks("solutions")}
+
+
+def answers(stem):
+    """Yield (grade_id, kind, label, source) of the alternative answers."""
+    path = ROOT / "tests" / "answers" / f"{stem}.py"
+    parts = BLOCK.split(path.read_text(encoding="utf-8")) if path.exists() else [""]
+    assert not parts[0].strip(), f"{path}: text before the first answer"
+    yield from zip(*[iter(parts[1:])] * 4, strict=True)
+
+
+def grade_id(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def graded_by_program(notebook):
+    """Return {grade_id of an answer: its graded checks}."""
+    found, answer = {}, None
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            answer = grade_id(cell)
+        elif is_check(cell):
+            found.setdefault(answer, []).append(grade_id(cell))
+    return found
+
+
+def failures(notebook, answer, source):
+    """Run the notebook with another answer; return {check: error} of its checks."""
+    checks = graded_by_program(notebook)[answer]
+    space, errors = {"__name__": "__main__"}, {}
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        code = source if grade_id(cell) == answer else cell.source
+        try:
+            exec(compile(code, f"<{cell.id}>", "exec"), space)
+        except Exception as error:
+            assert grade_id(cell) in checks, f"the cell {cell.id} raised {error!r}"
+            errors[grade_id(cell)] = error
+        if grade_id(cell) == checks[-1]:
+            return errors
+    raise AssertionError(f"{checks} were not reached")
+
+
+@pytest.mark.parametrize(
+    ("stem", "answer", "kind", "source"),
+    [
+        pytest.param(stem, answer, kind, source, id=f"{stem[:2]} {answer}: {label}")
+        for stem in SOLUTIONS
+        for answer, kind, label, source in answers(stem)
+    ],
+)
+def test_wrong_answers_lose_points_and_right_ones_do_not(stem, answer, kind, source):
+    errors = failures(SOLUTIONS[stem], answer, source)
+    if kind == "right":
+        assert not errors
+    else:
+        assert errors, "this wrong answer got all points"
+        assert not any(isinstance(e, NameError | SyntaxError) for e in errors.values())
+
+
+@pytest.mark.parametrize("stem", SOLUTIONS)
+def test_each_graded_exercise_has_enough_alternative_answers(stem):
+    count = Counter((answer, kind) for answer, kind, _, _ in answers(stem))
+    exercises = graded_by_program(SOLUTIONS[stem])
+    assert {answer for answer, _ in count} == set(exercises)
+    for answer in exercises:
+        assert count[answer, "wrong"] >= 3, f"{answer}: three wrong answers or more"
+        assert count[answer, "right"] >= 2, f"{answer}: two right answers or more"

@@ -1,0 +1,86 @@
+"""The built book: no warning, nothing from another host, every link leads somewhere."""
+
+import re
+from urllib.parse import unquote, urldefrag
+
+from tools.notebooks import ROOT, notebooks
+from tools.picture import PICTURE, picture
+
+LOADS = {  # what a browser fetches by itself, not what a reader clicks on
+    "script": "src",
+    "img": "src",
+    "link": "href",
+    "iframe": "src",
+    "source": "src",
+    "object": "data",
+    "embed": "src",
+}
+NOT_FETCHED = {"next", "prev", "search", "index", "canonical", "author", "copyright"}
+
+
+def test_every_notebook_is_a_page(book):
+    for path in notebooks("chapters", "exercises", "solutions"):
+        page = book / path.relative_to(ROOT).with_suffix(".html")
+        assert page.exists(), f"{path.name} is missing in _toc.yml"
+
+
+def test_nothing_is_loaded_from_another_host(pages):
+    loaded = {
+        (path.name, element.get(attribute))
+        for path, page in pages.items()
+        for tag, attribute in LOADS.items()
+        for element in page.iter(tag)
+        if element.get("rel") not in NOT_FETCHED
+    }
+    strange = {
+        (page, url) for page, url in loaded if re.match(r"(https?:)?//", url or "")
+    }
+    assert not strange
+    assert any("mathjax" in (url or "") for _, url in loaded)
+
+
+def test_every_link_inside_the_book_leads_somewhere(pages):
+    targets = {
+        path.resolve(): {*page.xpath("//@id"), *page.xpath("//a/@name"), ""}
+        for path, page in pages.items()
+    }
+    dead = set()
+    for path, page in pages.items():
+        for link in page.xpath("//a/@href | //img/@src | //link/@href | //script/@src"):
+            url, anchor = urldefrag(unquote(link))
+            if re.match(r"[a-z]+:|//", url):
+                continue
+            target = (
+                (path.parent / url.split("?")[0]).resolve() if url else path.resolve()
+            )
+            known = anchor in targets[target] if target in targets else target.is_file()
+            if not known:
+                dead.add((path.name, link))
+    assert not dead
+
+
+def test_every_picture_has_an_alt_text(pages):
+    for path, page in pages.items():
+        for image in page.xpath("//article//img"):
+            assert len((image.get("alt") or "").split()) >= 4, (path, image.get("src"))
+
+
+def test_every_chapter_links_to_its_exercises(pages, book):
+    for chapter in notebooks("chapters"):
+        page = pages[book / "chapters" / f"{chapter.stem}.html"]
+        exercises = f"../exercises/{chapter.stem}/{chapter.stem}.html"
+        assert exercises in page.xpath("//article//a/@href"), chapter.name
+
+
+def test_no_formula_is_left_raw_and_no_reference_broken(pages):
+    for path, page in pages.items():
+        for element in page.xpath("//article//p | //article//li"):
+            prose = "".join(
+                element.xpath(".//text()[not(ancestor::code or ancestor::span)]")
+            )
+            assert not re.search(r"\{\w+\}`|\$[^$]+\$|\[\?\?\]", prose), (path, prose)
+
+
+def test_readme_and_index_show_chapter_3s_figure():
+    shown = PICTURE.read_text(encoding="utf-8")
+    assert shown == picture(), "run: python -m tools.picture"

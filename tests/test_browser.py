@@ -1,0 +1,430 @@
+"""The book in a real browser: whole, light, accessible, and every control worked."""
+
+import functools
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attend import attention
+from attend.microscope import Microscope
+
+KB = 1000
+OWN, COLD = 500 * KB, 1500 * KB  # transferred by a page itself, and by a first visit
+SHARED = ("_static/mathjax/", "_static/scripts/", "_static/vendor/")
+SHIFT = 0.05
+BLINK = 1000  # ms until the largest element is painted, on a quarter of a processor
+WATCH = """
+globalThis.seen = {painted: 0, shift: 0};
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) seen.painted = entry.startTime;
+}).observe({type: "largest-contentful-paint", buffered: true});
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries())
+    if (!entry.hadRecentInput) seen.shift += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+AXE = """async (dark) => {
+  if (dark) document.documentElement.dataset.theme = "dark";
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const only = dark ? ["color-contrast"] : tags;
+  const whole = location.pathname.includes("03_three_stages");
+  // code and formulas look alike on every page: one chapter stands for all
+  const part = whole ? document : {exclude: [[".highlight"], ["mjx-container"]]};
+  // without preload axe asks for no style sheet again, by addresses that are not there
+  const options = {runOnly: only, resultTypes: ["violations"], preload: false};
+  const found = await axe.run(part, options);
+  const short = (node) => node.html.slice(0, 200);
+  return found.violations.flatMap((v) => v.nodes.map((node) => [v.id, short(node)]));
+}"""
+
+
+@functools.cache
+def transferred(path):
+    """Return the bytes of a file as a server would send it: fonts as they are."""
+    content = path.read_bytes()
+    packed = path.suffix in {".woff", ".woff2", ".png"}
+    return len(content) if packed else len(gzip.compress(content, 6))
+
+
+def settled(tab):
+    """Wait until the formulas are set."""
+    if tab.locator(".bd-article .math").count():
+        tab.wait_for_selector("mjx-container", state="attached")
+        tab.evaluate("MathJax.startup.promise")
+
+
+def test_every_page_is_whole_light_and_steady(site, book, pages, browser):
+    """No other host, no error, no sideways scrolling, little weight, no jump."""
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    tab = context.new_page()
+    tab.add_init_script(WATCH)
+    requested, failed, errors = [], set(), set()
+    tab.on("request", lambda r: requested.append(r.url))
+    tab.on("requestfailed", lambda r: failed.add(r.url))
+    tab.on("console", lambda m: m.type == "error" and errors.add((m.text, tab.url)))
+    tab.on("pageerror", lambda error: errors.add((str(error), tab.url)))
+    strange, wide, heavy, jumpy = set(), set(), set(), set()
+    for path, page in pages.items():
+        if page.xpath("//meta[@http-equiv='Refresh']"):  # index.html leads on
+            continue
+        name = path.relative_to(book).as_posix()
+        requested.clear()
+        tab.goto(f"{site}/{name}", wait_until="load")
+        settled(tab)
+        if (width := tab.evaluate("document.documentElement.scrollWidth")) > 390:
+            wide.add((name, width))
+        if (shift := tab.evaluate("seen.shift")) > SHIFT:
+            jumpy.add((name, shift))
+        own = cold = 0
+        for url in {url.split("?")[0].split("#")[0] for url in requested}:
+            if url.startswith(("data:", "blob:")):
+                continue
+            if not url.startswith(site):
+                strange.add(url)
+                continue
+            size = transferred(book / url.removeprefix(f"{site}/"))
+            cold += size
+            own += size * (not any(part in url for part in SHARED))
+        if own > OWN or cold > COLD:
+            heavy.add((name, own, cold))
+    context.close()
+    assert not strange, "loaded from another host"
+    assert not failed and not errors
+    assert not wide, "a phone would have to scroll sideways"
+    assert not heavy, f"more than {OWN} bytes by itself, or {COLD} in all"
+    assert not jumpy, f"what is read moves while it is read, by more than {SHIFT}"
+
+
+def test_no_page_has_a_violation_of_wcag_2_2_aa(site, book, pages, tab):
+    """Every page in the light; in the dark theme, the contrasts of every page."""
+    import axe_playwright_python
+
+    axe = (
+        Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+    )
+    found = set()
+    for path, page in pages.items():
+        if page.xpath("//meta[@http-equiv='Refresh']"):
+            continue
+        name = path.relative_to(book).as_posix()
+        tab.goto(f"{site}/{name}", wait_until="load")
+        settled(tab)
+        tab.evaluate(axe)
+        tab.evaluate(
+            "document.querySelectorAll('.quiz details').forEach(d => d.open = true)"
+        )
+        for dark in (False, True):
+            found |= {(name, dark, *one) for one in tab.evaluate(AXE, dark)}
+    assert not found
+
+
+@pytest.mark.skipif("SPEED" not in os.environ, reason="a clock needs rest: make speed")
+@pytest.mark.parametrize("name", ["book/intro.html", "chapters/03_three_stages.html"])
+def test_the_largest_element_is_painted_at_once(site, browser, name):
+    """Cold, with a quarter of a processor. A busy machine may try again, ten times."""
+    times = []
+    for _ in range(10):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        tab = context.new_page()
+        tab.add_init_script(WATCH)
+        session = context.new_cdp_session(tab)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        tab.goto(f"{site}/{name}", wait_until="load")
+        tab.wait_for_timeout(500)
+        times.append(tab.evaluate("seen.painted"))
+        context.close()
+        if 0 < times[-1] < BLINK:
+            return
+    pytest.fail(f"painted after {sorted(map(round, times))} ms at best")
+
+
+# ---------------------------------------------------------------- the microscope
+def settings(rng):
+    """Return random settings of one query, and what NumPy makes of them."""
+    S, Ev = rng.integers(1, 9), rng.integers(1, 5)
+    scores, values = rng.normal(0, 10, S), rng.normal(0, 5, (S, Ev))
+    temperature = 2.0 ** rng.uniform(-4, 7)
+    allowed = rng.random(S) < 0.7
+    if allowed.any():
+        masked = attention.mask(scores[None] / temperature, allowed)
+        weights = attention.softmax(masked)[0]
+        effective = 2 ** attention.entropy(weights)
+    else:
+        weights, effective = np.zeros(S), 0
+    given = {
+        "scores": scores.tolist(),
+        "values": values.tolist(),
+        "temperature": temperature,
+        "allowed": allowed.tolist(),
+    }
+    return given, (weights, weights @ values, effective)
+
+
+def test_the_microscope_computes_what_numpy_computes(site, tab):
+    rng = np.random.default_rng(6)
+    given, expected = zip(*(settings(rng) for _ in range(500)), strict=True)
+    assert any(not any(one["allowed"]) for one in given)
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    found = tab.evaluate("all => all.map(attendMicroscope.compute)", list(given))
+    for result, (weights, context, effective) in zip(found, expected, strict=True):
+        np.testing.assert_allclose(result["weights"], weights, atol=1e-6)
+        np.testing.assert_allclose(result["context"], context, atol=1e-6)
+        np.testing.assert_allclose(result["effective"], effective, atol=1e-6)
+
+
+def check(figure):
+    """Compare what a figure shows with what NumPy makes of its state."""
+    state, data, result = figure.evaluate(
+        "f => [f.microscope.state, f.microscope.data, f.microscope.result]"
+    )
+    allowed = ~np.array(state["hidden"])
+    preset = data["masks"][state["mask"]].get("allowed")
+    if preset:
+        allowed &= np.array(preset[state["query"]])
+    values = np.array(data["values"])
+    weights = np.zeros(len(values))
+    if allowed.any():
+        scaled = np.array([state["scores"]]) / state["temperature"]
+        weights = attention.softmax(attention.mask(scaled, allowed))[0]
+    np.testing.assert_allclose(result["weights"], weights, atol=1e-6)
+    np.testing.assert_allclose(result["context"], weights @ values, atol=1e-6)
+    shown = figure.locator(".words tbody .weight .number").all_inner_texts()
+    assert shown == [f"{weight:.2f}" for weight in weights]
+    return state
+
+
+def test_every_control_of_every_microscope_works(site, book, pages, tab):
+    figures = 0
+    for path, page in pages.items():
+        if not page.xpath("//figure[contains(@class, 'microscope')]"):
+            continue
+        tab.goto(f"{site}/{path.relative_to(book).as_posix()}", wait_until="load")
+        for figure in tab.locator("figure.microscope").all():
+            work(tab, figure)
+            figures += 1
+    assert figures >= 3
+
+
+def work(tab, figure):
+    first = check(figure)
+    assert not figure.locator(".still").is_visible()
+    queries = figure.locator(".queries label")
+    for place in range(queries.count()):
+        queries.nth(place).click()
+        assert check(figure)["query"] == place
+    queries.first.click()
+    tab.keyboard.press("ArrowRight")
+    assert check(figure)["query"] == 1
+    for place, select in enumerate(figure.locator("select").all()):
+        for option in range(select.locator("option").count()):
+            select.select_option(index=option)
+            state = check(figure)
+            assert option in (state["rule"], state["mask"]), place
+        select.select_option(index=0)
+    if figure.locator("select").count():
+        figure.locator(".again").click()
+        queries.nth(1).click()
+
+    slider = figure.locator(".score input").first
+    before = check(figure)["scores"][0]
+    slider.focus()
+    tab.keyboard.press("ArrowUp")
+    assert check(figure)["scores"][0] > before
+    slider.scroll_into_view_if_needed()
+    place = slider.bounding_box()
+    middle = place["y"] + place["height"] / 2
+    tab.mouse.click(place["x"] + 0.2 * place["width"], middle)
+    low = check(figure)["scores"][0]
+    tab.mouse.down()
+    tab.mouse.move(place["x"] + 0.9 * place["width"], middle, steps=4)
+    tab.mouse.up()
+    assert check(figure)["scores"][0] > low
+
+    dial = figure.locator(".dial input").last
+    dial.focus()
+    tab.keyboard.press("Home")
+    assert check(figure)["temperature"] == 2**-4
+    tab.keyboard.press("End")
+    assert check(figure)["temperature"] == 2**7
+
+    for tick in figure.locator(".words input[type=checkbox]").all():
+        tick.focus()
+        tab.keyboard.press("Space")
+        check(figure)
+    assert "Nothing is allowed" in figure.locator(".explained").inner_text()
+
+    figure.locator(".again").click()
+    assert check(figure) == first
+    context = figure.locator(".context .number").first
+    explained = set()
+    stages = figure.locator(".choice").last.locator("label")
+    for stage, shown in enumerate((False, False, True)):
+        stages.nth(stage).click()
+        assert context.is_visible() == shown
+        explained.add(figure.locator(".explained").inner_text())
+    assert len(explained) == 3
+
+
+def test_the_microscope_obeys_a_finger(site, browser):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    )
+    tab = context.new_page()
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    figure = tab.locator("figure.microscope").first
+    figure.locator(".queries label").nth(2).tap()
+    assert check(figure)["query"] == 2
+    slider = figure.locator(".score input").nth(1)
+    slider.scroll_into_view_if_needed()
+    size = slider.bounding_box()
+    slider.tap(position={"x": 0.9 * size["width"], "y": size["height"] / 2})
+    assert check(figure)["scores"][1] > 0.5
+    for small in figure.locator("input, button, select, .choice label").all():
+        box = small.bounding_box()
+        hidden = small.evaluate("e => e.type === 'radio'")  # its label is the target
+        ticks = small.evaluate("e => e.type === 'checkbox'")  # as is its row's label
+        assert hidden or ticks or min(box["width"], box["height"]) >= 24
+    context.close()
+
+
+def test_motion_is_reduced_when_asked(site, browser):
+    context = browser.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    bar = tab.locator(".microscope .weight .bar").first
+    assert bar.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+    context.close()
+
+
+def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
+    site, browser, tab
+):
+    tab.emulate_media(media="print")
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    figure = tab.locator("figure.microscope").first
+    assert figure.locator(".still svg").is_visible()
+    assert figure.locator(".still table").is_visible()
+    assert not figure.locator(".live").is_visible()
+
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(f"{site}/chapters/03_three_stages.html")
+    figure = plain.locator("figure.microscope").first
+    assert figure.locator(".still svg").is_visible()
+    numbers = figure.locator(".still tbody td").all_inner_texts()
+    assert numbers[:6] == ["0.60", "0.20", "0.20", "2.40", "0.80", "2.00"]
+    option = plain.locator(".quiz details").first
+    assert not option.locator("p").last.is_visible()
+    option.locator("summary").click()
+    assert option.locator("p").last.is_visible()
+    context.close()
+
+
+def test_the_figure_that_jupyterlab_shows_brings_its_own_script(tab):
+    figure = Microscope(
+        ["q"] * 2, ["a", "</script>"], ["x"], [[1], [-3]], {"dot": np.eye(2)}
+    )
+    tab.set_content(figure._repr_html_())
+    shown = tab.locator("figure.microscope.is-live")
+    assert check(shown)["query"] == 0
+    assert "</script>" in shown.inner_text()
+    tab.set_content(figure._repr_html_() * 2)  # a second cell brings it again
+    assert tab.locator("figure.microscope.is-live .live").count() == 2
+
+
+# ---------------------------------------------------------------- the other helpers
+def test_the_book_lives_when_opened_from_a_disk(book, tab):
+    tab.goto((book / "chapters" / "03_three_stages.html").as_uri())
+    settled(tab)
+    check(tab.locator("figure.microscope.is-live").first)
+    assert tab.evaluate("Object.keys(glossary).length") > 30
+
+
+def test_check_yourself_judges_the_first_choice(site, tab):
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    quiz = tab.locator(".quiz")
+    questions = quiz.locator(".question").all()
+    for question in questions:
+        option = question.locator("details[data-right=True]").first
+        option.locator("summary").focus()
+        tab.keyboard.press("Enter")
+        assert option.locator("p").last.inner_text().startswith("Right.")
+    quiz.get_by_text("right at the first try.").wait_for()
+    result = quiz.locator(".result")
+    assert (
+        result.inner_text()
+        == f"{len(questions)} of {len(questions)} right at the first try."
+    )
+    quiz.get_by_role("button").click()
+    assert quiz.locator("details[open]").count() == 0
+    wrong = questions[0].locator("details[data-right=False]").first
+    wrong.locator("summary").click()
+    questions[0].locator("details[data-right=True] summary").click()
+    quiz.get_by_text("0 of 1 right").wait_for()
+    orders = set()
+    for _ in range(6):
+        tab.reload(wait_until="load")
+        orders.add("|".join(questions[2].locator("summary").all_inner_texts()))
+    assert len(orders) > 1, "the options always stand in one order"
+
+
+def test_a_term_shows_its_entry(site, tab):
+    tab.goto(f"{site}/chapters/01_what_attention_is.html", wait_until="load")
+    settled(tab)
+    link = tab.locator(".bd-article a[href*='#term-entropy']").first
+    preview = tab.locator("#glossary-preview")
+    link.scroll_into_view_if_needed()
+    tab.wait_for_timeout(300)  # scrolling puts a preview away
+    link.hover()
+    preview.wait_for(state="visible")
+    assert "熵" in preview.inner_text()
+    preview.hover()  # one may go and read in it
+    tab.wait_for_timeout(400)
+    assert preview.is_visible()
+    tab.keyboard.press("Escape")
+    assert not preview.is_visible()
+    link.focus()
+    assert preview.is_visible()
+    assert link.get_attribute("aria-describedby") == "glossary-preview"
+
+
+@pytest.mark.parametrize(
+    "words, page",
+    [
+        ("softmax", "03_three_stages"),
+        ("注意力", "glossary"),
+        ("上下文向量", "glossary"),
+        ("Nadaraya", "01_what_attention_is"),
+    ],
+)
+def test_search_finds_english_and_chinese(site, tab, words, page):
+    tab.goto(f"{site}/search.html?q={words}", wait_until="load")
+    tab.wait_for_selector("#search-results li a")
+    links = tab.locator("#search-results li a").evaluate_all(
+        "all => all.map(a => a.href)"
+    )
+    assert any(page in link for link in links), links
+
+
+def test_comforts_of_a_chapter(site, tab):
+    tab.goto(f"{site}/chapters/02_queries_keys_values.html", wait_until="load")
+    assert "minutes to read" in tab.locator(".reading-time").inner_text()
+    assert tab.locator("button.copybtn").count() > 5
+    assert tab.locator("a[href$='02_queries_keys_values.ipynb']").count()
+    near = tab.locator(".prev-next-footer")
+    assert "1. What attention is" in near.inner_text()
+    assert "3. Three stages" in near.inner_text()
+
+
+def test_a_heat_map_stands_there_as_a_table(site, tab):
+    tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    folded = tab.locator("details.numbers").first
+    folded.locator("summary").click()
+    tables = folded.locator("table")
+    assert tables.count() == 3
+    assert tables.nth(1).locator("td").all_inner_texts()[-9:] == (
+        "0.60 0.20 0.20 0.20 0.70 0.10 0.30 0.20 0.50".split()
+    )

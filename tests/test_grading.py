@@ -1,0 +1,296 @@
+"""The grader: right answers get full points, others what they get in one process."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import numpy as np
+import pytest
+
+from grading import codec, intake, sandbox
+from tests.test_answers import SOLUTIONS, answers, failures, grade_id
+from tools.exercises import is_check
+from tools.notebooks import ROOT, read
+
+needs_sandbox = pytest.mark.skipif(
+    sandbox.bubblewrap()[1] is not None, reason=f"grading: {sandbox.bubblewrap()[1]}"
+)
+ALL = bool(os.environ.get("REDTEAM"))  # make redteam
+QUICK = "03_three_stages"
+
+
+def grade(folder, *options, wait=True):
+    """Run `python -m grading` on folder/submitted."""
+    call = [sys.executable, "-m", "grading", str(folder / "submitted")]
+    call += ["--out", str(folder / "grades"), *options]
+    process = subprocess.Popen(
+        call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if not wait:
+        return process
+    text, _ = process.communicate(timeout=1500)
+    return process.returncode, text
+
+
+def rows(folder):
+    with open(folder / "grades" / "grades.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def hand_in(folder, student, stem, notebook):
+    path = folder / "submitted" / student / stem / f"{stem}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def answered(stem, **given):
+    notebook = read(ROOT / "solutions" / stem / f"{stem}.ipynb")
+    for cell in notebook.cells:
+        cell.source = given.get(grade_id(cell) or "", cell.source)
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Grade the solutions as handed in, and the exercises as handed out."""
+    folder = tmp_path_factory.mktemp("whole")
+    for stem in SOLUTIONS:
+        hand_in(folder, "solved", stem, SOLUTIONS[stem])
+        release = read(ROOT / "exercises" / stem / f"{stem}.ipynb")
+        hand_in(folder, "untouched", stem, release)
+    code, text = grade(folder)
+    assert code == 0, text
+    return folder
+
+
+@needs_sandbox
+@pytest.mark.parametrize("stem", SOLUTIONS)
+def test_solutions_get_full_points_and_releases_none(whole, stem):
+    mine = [row for row in rows(whole) if row["notebook"] == stem]
+    assert mine
+    for row in mine:
+        if row["student"] == "untouched":
+            assert float(row["points"]) == 0 and row["status"] == "missing", row
+        elif row["status"] == "needs manual":
+            assert row["needs_manual"] == "yes" and float(row["points"]) == 0
+        else:
+            assert row["points"] == row["maximum"] and row["status"] == "graded", row
+
+
+@needs_sandbox
+def test_feedback_never_shows_a_hidden_test(whole):
+    for stem, notebook in SOLUTIONS.items():
+        parts = [c.source.partition("### BEGIN HIDDEN TESTS") for c in notebook.cells]
+        seen = "\n".join(part[0] for part in parts)
+        for page in (whole / "grades" / "feedback").glob(f"*/{stem}/*.html"):
+            text = page.read_text("utf-8")
+            assert "HIDDEN" not in text
+            for cell in SOLUTIONS[stem].cells:
+                if is_check(cell):
+                    hidden = cell.source.partition("### BEGIN HIDDEN TESTS")[2]
+                    lines = {x.strip() for x in hidden.splitlines() if len(x) > 40}
+                    kept = {x for x in lines if x not in seen and x in text}
+                    assert not kept, page
+
+
+@needs_sandbox
+def test_the_gradebook_is_nbgraders(whole):
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{whole}/grades/gradebook.db") as gradebook:
+        student = intake.identity("solved")
+        found = gradebook.find_submission_notebook(QUICK, QUICK, student)
+        assert found.score == 13 and found.needs_manual_grade
+        for grade in found.grades:
+            if grade.needs_manual_grade:
+                grade.manual_score, grade.needs_manual_grade = 2, False
+        gradebook.db.commit()
+    call = [sys.executable, "-m", "grading", "export", str(whole / "grades")]
+    subprocess.run(call, cwd=ROOT, check=True, capture_output=True)
+    (row,) = [
+        row
+        for row in rows(whole)
+        if (row["student"], row["exercise"]) == ("solved", "temperature")
+    ]
+    assert row["points"] == "2" and row["status"] == "graded"
+    assert row["needs_manual"] == "no"
+
+
+def mixtures(stem):
+    """Yield sets of alternative answers, one for each exercise at a time."""
+    lists = {}
+    for answer, kind, _, source in answers(stem):
+        lists.setdefault(answer, []).append((answer, kind, source))
+    if ALL:
+        for answer, several in lists.items():
+            for answer, kind, source in several:
+                yield {answer: (kind, source)}
+    else:  # two of each, as different as can be
+        for pick in (0, -1):
+            yield {a: (some[pick][1], some[pick][2]) for a, some in lists.items()}
+
+
+def in_one_process(stem, given):
+    """Return the checks that fail, each answer tried alone, in one process."""
+    failed = set()
+    for answer, (_, source) in given.items():
+        with contextlib.redirect_stdout(io.StringIO()):
+            failed |= set(failures(SOLUTIONS[stem], answer, source))
+    return failed
+
+
+STEMS = [s for s in SOLUTIONS if ALL or s < "04"]
+
+
+@needs_sandbox
+def test_answers_get_the_points_of_one_process(tmp_path):
+    expected = {}
+    for stem in STEMS:
+        for number, given in enumerate(mixtures(stem)):
+            name = f"{stem} {number}"
+            if ALL or len(given) == 1:
+                notebook = answered(stem, **{k: v[1] for k, v in given.items()})
+                expected[name, stem] = in_one_process(stem, given)
+            else:
+                alone = {k: v[1] for k, v in given.items() if k != "softmax"}
+                notebook = answered(stem, **alone)
+                given = {k: v for k, v in given.items() if k in alone}
+                expected[name, stem] = in_one_process(stem, given)
+            hand_in(tmp_path, name, stem, notebook)
+    code, text = grade(tmp_path, *[x for s in STEMS for x in ("--only", s)])
+    names = json.loads((tmp_path / "grades" / "students.json").read_text())
+    seen = {}
+    for line in (tmp_path / "grades" / "results.jsonl").read_text().splitlines():
+        result = json.loads(line)
+        name, stem = names[result["student"]], result["stem"]
+        seen[name, stem] = {c for row in result["rows"] for c in row["failed"]}
+    assert code == 0 and seen == expected, text
+
+
+@needs_sandbox
+def test_a_grader_that_is_killed_goes_on_and_repeats_nothing(tmp_path):
+    for number in range(6):
+        hand_in(tmp_path, f"student {number}", QUICK, SOLUTIONS[QUICK])
+    log = tmp_path / "grades" / "results.jsonl"
+    process = grade(tmp_path, "--only", QUICK, "--jobs", "1", wait=False)
+    end = time.monotonic() + 120
+    while not (log.exists() and log.read_bytes().count(b"\n") >= 2):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = log.read_bytes()
+    with open(log, "ab") as file:
+        file.write(b'{"student": "torn')  # the line that was being written
+    code, text = grade(tmp_path, "--only", QUICK)
+    assert code == 0, text
+    lines = log.read_bytes().splitlines()
+    assert b"\n".join(lines).startswith(done.rstrip(b"\n"))
+    whole = [json.loads(x) for x in lines if x.endswith(b"}")]
+    assert len(whole) == len({r["student"] for r in whole}) == 6
+    assert len(rows(tmp_path)) == 6 * 5
+    before = (tmp_path / "grades" / "grades.csv").read_bytes()
+    code, text = grade(tmp_path, "--only", QUICK)
+    assert "0 graded now, 6 as before" in text
+    assert (tmp_path / "grades" / "grades.csv").read_bytes() == before
+
+
+@needs_sandbox
+def test_secret_seeds_rosters_and_bytes(tmp_path):
+    hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
+    hand_in(tmp_path, "stranger", QUICK, SOLUTIONS[QUICK])
+    (tmp_path / "seed").write_text("very secret")
+    (tmp_path / "roster").write_text("one\nabsent\n")
+    options = ["--only", QUICK, "--seed", str(tmp_path / "seed")]
+    code, text = grade(tmp_path, *options, "--roster", str(tmp_path / "roster"))
+    assert code == 1
+    assert "stranger is not on the roster" in text and "absent is on" in text
+    found = {(r["student"], r["exercise"]): r for r in rows(tmp_path)}
+    assert found["absent", "softmax"]["status"] == "missing"
+    assert found["one", "softmax"]["points"] == "4"
+    first = {
+        path.relative_to(tmp_path): path.read_bytes()
+        for kind in ("*.csv", "*.html", "*.ipynb", "summary.md")
+        for path in (tmp_path / "grades").rglob(kind)
+    }
+    (tmp_path / "grades" / "results.jsonl").unlink()
+    grade(tmp_path, *options, "--roster", str(tmp_path / "roster"))
+    for path, content in first.items():
+        assert (tmp_path / path).read_bytes() == content, path
+
+
+def test_without_a_sandbox_grading_refuses(tmp_path):
+    hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
+    call = [sys.executable, "-m", "grading", str(tmp_path / "submitted")]
+    environment = os.environ | {"PATH": "/nowhere"}
+    run = subprocess.run(
+        call, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1 and "--unsafe" in run.stderr
+
+
+# ------------------------------------------------------------ plain data
+
+
+def there_and_back(x):
+    def other(x, encode):
+        raise TypeError("no plain data")
+
+    encode = codec.Encoder(other)
+    made = json.loads(json.dumps(encode(x)))
+    return codec.Decoder(encode.buffers, None)(made)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [None, True, -(2**80), 1.5, "ä\ud800", [1, (2, {"a": [3]})], {1: 2, "x": {3}}, 2j]
+    + [slice(1, None, 2), range(3), np.float32(2.5), ..., frozenset([1])],
+    ids=repr,
+)
+def test_plain_data_comes_back_as_it_was(x):
+    back = there_and_back(x)
+    assert back == x and type(back) is type(x)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u8", "f2", "f4", "f8", "c16", "<U3"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 3)], ids=str)
+def test_arrays_come_back_as_they_were(dtype, shape):
+    x = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
+    for y in (x, x.T):
+        back = there_and_back(y)
+        assert np.array_equal(back, y) and back.dtype == y.dtype
+        assert back.shape == y.shape
+    same = there_and_back([x, x])
+    assert same[0] is same[1]
+
+
+def test_what_is_not_plain_does_not_come():
+    for x in (object(), np.array([object()]), print, iter([])):
+        with pytest.raises(TypeError):
+            there_and_back(x)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [{"array": ["|O", [1], [0], 0, True]}, {"array": ["<f8", [9**9], [0], 0, True]}]
+    + [{"array": ["<f8", [1], [5], 0, True]}, {"unknown": 1}, {"int": "x"}, {}]
+    + [{"again": 7}, {"dict": [[{"list": []}, 1]]}, {"scalar": ["<f8", 9]}, [1]]
+    + [{"tensor": ["float64", [-1], [0], 0, False, False, None]}, {"range": ["a"]}]
+    + [{"__init__": 1}, {"words": [{"list": [1]}, "x"]}, {"size": [1e99]}],
+    ids=str,
+)
+def test_forged_data_is_refused(x):
+    def other(kind, value, decode):
+        raise codec.ProtocolError(kind)
+
+    with pytest.raises(codec.ProtocolError):
+        codec.Decoder([b"12345678"], other)(x)

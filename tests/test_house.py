@@ -1,0 +1,158 @@
+"""House rules, where a program can judge them."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+from tools.notebooks import METADATA, ROOT, normalise, notebooks, read, text
+
+CHAPTERS = notebooks("chapters")
+AUTHORED = notebooks("chapters", "solutions")
+MACHINE = re.compile(r"/(home|root|Users|tmp)/\w|[A-Z]:\\\\")
+IMAGE = re.compile(r"!\[[^\]]*\]\(\s*https?:|<img[^>]+src=[\"']?https?:")
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def pictures(cell):
+    """Return the picture types among the cell's outputs."""
+    kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+    return {kind for kind in kinds if kind.startswith("image/")}
+
+
+@pytest.mark.parametrize("path", AUTHORED, ids=name)
+def test_notebooks_are_normal(path):
+    content = path.read_text(encoding="utf-8")
+    assert text(normalise(read(path))) == content, "run: make run NB=…, or make format"
+    assert read(path).metadata == METADATA
+
+
+@pytest.mark.parametrize("path", AUTHORED, ids=name)
+def test_every_cell_was_run_and_wrote_no_warning(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_title_says_number_and_idea_of_the_stem(path):
+    number, *words = path.stem.split("_")
+    title = read(path).cells[0].source.splitlines()[0]
+    assert title.startswith(f"# {int(number)}. ")
+    letters = re.sub(r"[^a-z]+", " ", title.lower())
+    assert all(word in letters.split() for word in words), title
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_cells_are_short(path):
+    lengths = {cell.id: len(cell.source.splitlines()) for cell in code_cells(path)}
+    long = {cell: length for cell, length in lengths.items() if length > 25}
+    assert not long
+    assert statistics.median(lengths.values()) <= 12
+    assert next(iter(lengths.values())) <= 12, "the set-up cell is short"
+
+
+@pytest.mark.parametrize("path", AUTHORED, ids=name)
+def test_every_figure_says_what_is_to_be_seen(path):
+    for cell in code_cells(path):
+        if not pictures(cell):
+            continue
+        settings = cell.metadata.get("mystnb", {})
+        alt = settings.get("image", {}).get("alt", "")
+        caption = settings.get("figure", {}).get("caption", "")
+        assert len(alt.split()) >= 10, f"{cell.id}: the alt text says too little"
+        assert caption and caption != alt, f"{cell.id}: a caption of its own"
+
+
+@pytest.mark.parametrize(
+    "path", notebooks("chapters", "solutions", "exercises"), ids=name
+)
+def test_no_path_of_a_machine_and_no_picture_from_elsewhere(path):
+    for cell in read(path).cells:
+        assert not MACHINE.search(cell.source), cell.id
+        assert not IMAGE.search(cell.source), cell.id
+        for output in cell.get("outputs", []):
+            assert not MACHINE.search(str(output.get("text", ""))), cell.id
+
+
+def definitions(tree):
+    """Return {name: syntax tree without positions} of functions and classes."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    return {node.name: ast.dump(node) for node in tree.body if isinstance(node, kinds)}
+
+
+def sections(path):
+    """Yield (chapter number, source) of a module cut at its chapter lines."""
+    parts = re.split(r"^# -+ chapter (\d+)\n", path.read_text("utf-8"), flags=re.M)
+    yield from zip(parts[1::2], parts[2::2], strict=True)
+
+
+@pytest.mark.parametrize("module", ["attention.py", "layers.py"])
+def test_the_package_holds_the_same_text_as_the_chapters(module):
+    path = ROOT / "attend" / module
+    if not path.exists():
+        pytest.skip(f"attend/{module} is not written yet")
+    compared = 0
+    for number, source in sections(path):
+        (chapter,) = (ROOT / "chapters").glob(f"{int(number):02}_*.ipynb")
+        taught = {}
+        for cell in code_cells(chapter):
+            taught |= definitions(ast.parse(cell.source))
+        for function, tree in definitions(ast.parse(source)).items():
+            assert taught.get(function) == tree, f"{chapter.name}: {function} differs"
+            compared += 1
+    assert compared == len(definitions(ast.parse(path.read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_a_chapter_imports_only_what_earlier_ones_built(path):
+    number = int(path.stem[:2])
+    built = {}
+    for module in ("attention", "layers"):
+        file = ROOT / "attend" / f"{module}.py"
+        for chapter, source in sections(file) if file.exists() else ():
+            for function in definitions(ast.parse(source)):
+                built[f"attend.{module}", function] = int(chapter)
+    for cell in code_cells(path):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    chapter = built.get((node.module, alias.name), 0)
+                    assert chapter < number, f"{alias.name} is built in {chapter}"
+
+
+def test_imports_point_one_way():
+    for path in (ROOT / "attend").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [alias.name for alias in node.names]
+                modules = [getattr(node, "module", None) or "", *names]
+                assert not {"grading", "tools", "tests"} & set(modules), path
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff(command):
+    call = [sys.executable, "-m", "ruff", *command, "."]
+    result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_requirements_are_pinned_exactly():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    assert wanted[-1] == "-e ."
+    for line in wanted[:-1]:
+        assert re.fullmatch(r"[\w-]+==[\w.]+", line), line
