@@ -139,7 +139,7 @@ simple(
     "memory bomb",
     ZERO,
     says="Memory",
-    softmax="def softmax(scores):\n    x = [b'x' * 2**30 for _ in range(99)]",
+    softmax="def softmax(scores):\n    x = [bytearray(2**34) for _ in range(99)]",
 )
 simple(
     "memory bomb in several processes",
