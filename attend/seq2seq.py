@@ -1,0 +1,118 @@
+"""The translators of part III, the same text as in the chapters (a test compares)."""
+
+import torch
+from torch import nn
+
+from attend.corpus import PAD
+from attend.layers import Additive, AttentionLayer
+
+# ---------------------------------------------------------------- chapter 8
+
+
+def check_words(name, words, known):
+    """Raise unless words (B, T) are word numbers below `known`, no row all padding."""
+    if not torch.is_tensor(words) or words.dtype != torch.int64 or words.ndim != 2:
+        got = getattr(words, "dtype", type(words).__name__)
+        shape = tuple(getattr(words, "shape", ()))
+        raise TypeError(f"{name} is {got} {shape}: expected an int64 tensor (B, T)")
+    if not words.numel():
+        raise ValueError(f"{name} has shape {tuple(words.shape)}: it holds no word")
+    if not 0 <= words.min() <= words.max() < known:
+        b, t = ((words < 0) | (words >= known)).nonzero()[0].tolist()
+        got = f"{name}[{b}, {t}] is {words[b, t]}"
+        raise ValueError(f"{got}: expected the number of a word, 0 to {known - 1}")
+    empty = (words == PAD).all(dim=1)
+    if empty.any():
+        raise ValueError(f"{name}[{int(empty.nonzero()[0])}] is nothing but padding")
+
+
+class Encoder(nn.Module):
+    """Read a sentence in both directions: a state for each word, and one C for all.
+
+    source (B, S) word numbers → states (B, S, D), C (B, D). No row may be padded.
+    """
+
+    def __init__(self, words, width):
+        super().__init__()
+        self.embedding = nn.Embedding(words, width)
+        self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
+
+    def forward(self, source):
+        check_words("source", source, self.embedding.num_embeddings)
+        states, last = self.gru(self.embedding(source))  # (B, S, D), (2, B, D/2)
+        return states, torch.cat([last[0], last[1]], dim=-1)
+
+
+class WithoutAttention(nn.Module):
+    """Translate through one vector C, the same at every step (Cho et al., 2014).
+
+    source (B, S), words (B, T) → logits (B, T, target words), None for the weights.
+    """
+
+    def __init__(self, source_words, target_words, width=62):
+        super().__init__()
+        self.encoder = Encoder(source_words, width)
+        self.embedding = nn.Embedding(target_words, width)
+        self.first = nn.Linear(width, width)
+        self.gru = nn.GRU(2 * width, width, batch_first=True)
+        self.combine = nn.Linear(2 * width, width)
+        self.output = nn.Linear(width, target_words)
+
+    def start(self, source):
+        """Encode: source (B, S) → C (B, 1, D), the decoder's first state (1, B, D)."""
+        _, C = self.encoder(source)
+        return C[:, None], torch.tanh(self.first(C))[None]
+
+    def step(self, C, state, words):
+        """Go on by T words (B, T) → logits (B, T, target words), None, state."""
+        C = C.expand(-1, words.shape[1], -1)  # (B, 1, D) → (B, T, D)
+        states, state = self.gru(torch.cat([self.embedding(words), C], dim=-1), state)
+        combined = torch.tanh(self.combine(torch.cat([C, states], dim=-1)))
+        return self.output(combined), None, state
+
+    def forward(self, source, words):
+        return self.step(*self.start(source), words)[:2]
+
+
+# ---------------------------------------------------------------- chapter 9
+
+
+class WithAttention(nn.Module):
+    """Translate with a context of its own for every step (Luong et al., 2015).
+
+    The keys are the encoder's states, and so are the values, or else they are the
+    embeddings of the source's words. The rule is additive unless another is given.
+    source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
+    Raises ValueError when values is not "states" or "words".
+    """
+
+    def __init__(
+        self, source_words, target_words, width=64, rule=None, values="states"
+    ):
+        super().__init__()
+        if values not in ("states", "words"):
+            raise ValueError(f'values is {values!r}: expected "states" or "words"')
+        self.values = values
+        self.encoder = Encoder(source_words, width)
+        self.embedding = nn.Embedding(target_words, width)
+        self.first = nn.Linear(width, width)
+        self.gru = nn.GRU(width, width, batch_first=True)
+        rule = rule or Additive(width, width, 16)
+        self.attention = AttentionLayer(rule, width, width, output_width=width)
+        self.output = nn.Linear(width, target_words)
+
+    def start(self, source):
+        """Encode: source (B, S) → keys beside values (B, S, 2D), the first state."""
+        K, C = self.encoder(source)
+        V = K if self.values == "states" else self.encoder.embedding(source)
+        return torch.cat([K, V], dim=-1), torch.tanh(self.first(C))[None]
+
+    def step(self, memory, state, words):
+        """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
+        K, V = memory.chunk(2, dim=-1)
+        Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
+        combined, weights = self.attention(Q, K, V)  # [context; Q] W
+        return self.output(torch.tanh(combined)), weights, state
+
+    def forward(self, source, words):
+        return self.step(*self.start(source), words)[:2]

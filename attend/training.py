@@ -1,0 +1,241 @@
+"""Training, translating and measuring: what the chapters of part III use, not teach.
+
+    >>> losses = train(model, data.train, vocabularies())
+    >>> found = translate(model, sources, vocabularies())
+    >>> bleu(found, targets), exact(found, targets)
+
+A model has `start(source)` and `step(memory, state, words)`, as in `attend.seq2seq`;
+`vocabularies` are the source's and the target's. Sentences are sequences of words.
+"""
+
+import math
+import random
+
+import numpy as np
+import sacrebleu
+import torch
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from attend.corpus import BOS, EOS, PAD, Pair, batches
+
+TOKENS = 2_400_000  # target words of one training, EOS included
+RATE, WARM_UP, LAST = 5e-3, 50, 0.03  # the learning rate, its first steps, its end
+
+
+def share_of_rate(step, steps):
+    """Return the share of the learning rate: a short rise, then half a cosine."""
+    if step < WARM_UP:
+        return (step + 1) / WARM_UP
+    done = (step - WARM_UP) / max(1, steps - WARM_UP)
+    return LAST + (1 - LAST) * (1 + math.cos(math.pi * done)) / 2
+
+
+def lessons(pairs, vocabularies, tokens=TOKENS, size=32, seed=0, **options):
+    """Return the Batches of a whole training, as (source, target) tensors.
+
+    The pairs come again until `tokens` target words are reached: short sentences first
+    the first time, with some jitter, then in random order. Each batch has one source
+    length. Raises ValueError when tokens is not above 0, and what `batches` raises.
+    """
+    if tokens <= 0:
+        raise ValueError(f"tokens is {tokens}: expected a number above 0")
+    plan, epoch, jitter = [], 0, random.Random(seed).random
+    while tokens > 0:
+        order = batches(pairs, *vocabularies, size, seed=1000 * seed + epoch, **options)
+        if epoch == 0:
+            order.sort(key=lambda batch: batch.source.shape[1] + 6 * jitter())
+        for batch in order:
+            if tokens > 0:
+                plan.append(tuple(map(torch.from_numpy, batch[:2])))
+                tokens -= int((batch.target[:, 1:] != PAD).sum())
+        epoch += 1
+    return plan
+
+
+def loss_of(model, source, target):
+    """Return the mean cross-entropy in nats of the next word, padding left out."""
+    logits, _ = model(source, target[:, :-1])  # teacher forcing
+    return F.cross_entropy(
+        logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD
+    )
+
+
+def train(model, pairs, vocabularies, watch=None, **options):
+    """Train the model in place; return the loss of every step (steps,), in nats.
+
+    `watch(step)` is called before each step and once at the end. The options are those
+    of `lessons`. Raises FloatingPointError when a loss is not finite.
+    """
+    plan = lessons(pairs, vocabularies, **options)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0, fused=True
+    )
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: share_of_rate(step, len(plan))
+    )
+    losses = np.empty(len(plan))
+    model.train()
+    for step, (source, target) in enumerate(tqdm(plan, leave=False)):
+        if watch:
+            watch(step)
+        loss = loss_of(model, source, target)
+        losses[step] = loss.item()
+        if not math.isfinite(losses[step]):
+            words = " ".join(vocabularies[0].decode(source[0].tolist()))
+            raise FloatingPointError(
+                f"the loss of step {step} is {losses[step]}, in the batch that begins "
+                f"with: {words}"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        rate.step()
+    if watch:
+        watch(len(plan))
+    model.eval()
+    return losses
+
+
+# Translating --------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def greedy(model, source, limit):
+    """Take the likeliest word at each step: source (B, S) → words (B, T), T ≤ limit."""
+    memory, state = model.start(source)
+    words = torch.full((len(source), 1), BOS)
+    found = []
+    over = torch.zeros(len(source), 1, dtype=torch.bool)
+    while len(found) < limit and not over.all():
+        logits, _, state = model.step(memory, state, words)
+        words = logits.argmax(dim=-1).masked_fill(over, PAD)  # (B, 1)
+        found.append(words)
+        over |= words == EOS
+    return torch.cat(found, dim=1)
+
+
+@torch.inference_mode()
+def beam(model, source, limit, size):
+    """Keep the `size` likeliest beginnings at each step: source (B, S) → words (B, T).
+
+    Finished hypotheses stay in the beam at no cost; the one with the best mean
+    log-probability a word wins (Graves, 2013).
+    """
+    B = len(source)
+    memory, state = model.start(source)
+    memory = memory.repeat_interleave(size, dim=0)  # (B·size, S, D)
+    state = state.repeat_interleave(size, dim=1)
+    words = torch.full((B * size, 1), BOS)
+    score = torch.full((B, size), -torch.inf)
+    score[:, 0] = 0  # at first all beginnings are the same
+    while words.shape[1] <= limit:
+        over = ((words == EOS) | (words == PAD)).any(dim=1)
+        if over.all():
+            break
+        logits, _, state = model.step(memory, state, words[:, -1:])
+        chance = logits[:, 0].log_softmax(dim=-1)  # (B·size, V)
+        chance[over] = -torch.inf
+        chance[over, PAD] = 0
+        total = (score[:, :, None] + chance.view(B, size, -1)).flatten(1)
+        score, which = total.topk(size)  # (B, size)
+        parent = which // chance.shape[1] + torch.arange(B)[:, None] * size
+        parent = parent.flatten()
+        last = (which % chance.shape[1]).view(-1, 1)
+        words, state = torch.cat([words[parent], last], dim=1), state[:, parent]
+    words = words[:, 1:].view(B, size, -1)
+    best = (score / (words != PAD).sum(dim=-1)).argmax(dim=1)
+    return words[torch.arange(B), best]
+
+
+def translate(model, sources, vocabularies, beam_size=1, limit=None, size=250):
+    """Return the translation of each source sentence, a tuple of words.
+
+    `limit` is the most words of a translation: twice those of its source and 10, unless
+    given. Raises ValueError naming an empty sentence or an unknown word.
+    """
+    found = [None] * len(sources)
+    for batch in batches([Pair(s, s) for s in sources], *[vocabularies[0]] * 2, size):
+        source = torch.from_numpy(batch.source)
+        most = limit or 2 * source.shape[1] + 10
+        if beam_size == 1:
+            rows = greedy(model, source, most)
+        else:
+            rows = beam(model, source, most, beam_size)
+        for place, row in zip(batch.index, rows.tolist(), strict=True):
+            found[place] = tuple(vocabularies[1].decode(row))
+    return found
+
+
+@torch.inference_mode()
+def forced(model, pairs, vocabularies, size=250, **options):
+    """Yield (place, logits (T, V), weights (T, S)) of each pair, its target given.
+
+    Row t belongs to the target's word t, the last row to EOS; weights is None for a
+    model that has none.
+    """
+    for batch in batches(pairs, *vocabularies, size, **options):
+        source, target = map(torch.from_numpy, batch[:2])
+        logits, weights = model(source, target[:, :-1])
+        for row, place in enumerate(batch.index):
+            T = len(pairs[place][1]) + 1
+            yield place, logits[row, :T], None if weights is None else weights[row, :T]
+
+
+# Measuring ----------------------------------------------------------------------------
+
+
+def bleu(found, wanted):
+    """Return the corpus BLEU of word sequences, in percent (Papineni et al., 2002)."""
+    join = [" ".join(words) for words in found], [" ".join(words) for words in wanted]
+    return sacrebleu.corpus_bleu(join[0], [join[1]], tokenize="none", force=True).score
+
+
+def exact(found, wanted):
+    """Return how many sentences are right to the last word, in percent."""
+    right = [tuple(f) == tuple(w) for f, w in zip(found, wanted, strict=True)]
+    return 100 * float(np.mean(right))
+
+
+def accuracy(model, pairs, vocabularies, **options):
+    """Return how often the next word is the likeliest, all before it given, in percent.
+
+    EOS counts as a word.
+    """
+    right = count = 0
+    for place, logits, _ in forced(model, pairs, vocabularies, **options):
+        wanted = vocabularies[1].encode(pairs[place][1], unknown=True) + [EOS]
+        right += int((logits.argmax(dim=-1) == torch.tensor(wanted)).sum())
+        count += len(wanted)
+    return 100 * right / count
+
+
+def links(model, pairs, vocabularies):
+    """Return for each pair the links {(source, target)} of its largest weights.
+
+    Each word of the given target is linked to the one source word that it looks at
+    most. Raises TypeError for a model without weights.
+    """
+    found = [None] * len(pairs)
+    for place, _, weights in forced(model, pairs, vocabularies):
+        if weights is None:
+            raise TypeError(f"{type(model).__name__} has no weights to make links of")
+        best = weights[:-1].argmax(dim=-1).tolist()
+        found[place] = {(j, i) for i, j in enumerate(best)}
+    return found
+
+
+def aer(found, pairs):
+    """Return the alignment error rate in percent (Och and Ney, 2003), best 0.
+
+    found: for each pair a set of links (source, target). Raises ValueError naming a
+    pair without gold links.
+    """
+    right = count = 0
+    for place, (mine, pair) in enumerate(zip(found, pairs, strict=True)):
+        if not pair.possible:
+            raise ValueError(f"pair {place} has no gold links to compare with")
+        right += len(mine & pair.sure) + len(mine & pair.possible)
+        count += len(mine) + len(pair.sure)
+    return 100 - 100 * right / count
