@@ -67,6 +67,7 @@ def client(notebook, folder, **options):
 
 def execute(notebook, folder):
     """Run all code cells in a fresh kernel whose working directory is the folder."""
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar would be stored
     executor = client(notebook, folder, timeout=600)
     with executor.setup_kernel():
         for index, cell in enumerate(notebook.cells):
