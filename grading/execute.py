@@ -11,7 +11,9 @@ import ast
 import contextlib
 import hashlib
 import io
+import math
 import sys
+import time
 
 import numpy as np
 from nbformat.v4 import new_output
@@ -85,11 +87,10 @@ class TwoProcesses:
         self.learner, self.limits, self.secret = learner, limits, secret
         self.names = names  # {grade_id of an answer: names that the source's binds}
         self.space, self.report = {"__name__": "__main__"}, {}
-        self.replay, self.starts, self.known, self.death = [], 0, [], None
+        self.replay, self.starts, self.known = [], 0, []
 
     def __call__(self, notebook, resources):
-        with contextlib.suppress(Died):
-            self.begin()
+        self.revive()
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue
@@ -118,9 +119,9 @@ class TwoProcesses:
         if self.starts > self.limits.restarts + 1:
             raise Died("crashed", "its process ended too often")
         if self.learner.spent > self.limits.total:
-            raise Died(
-                "timeout", f"the notebook took more than {self.limits.total:g} s"
-            )
+            raise Died("timeout", "the notebook took too much CPU time")
+        if time.monotonic() > (self.learner.end or math.inf):
+            raise Died("timeout", "the notebook took longer than it may")
         self.learner.open()
         for number, (source, name) in enumerate(self.replay):
             try:
@@ -133,8 +134,10 @@ class TwoProcesses:
 
     def revive(self):
         if not self.learner.process:
-            with contextlib.suppress(Died):
+            try:
                 self.begin()
+            except Died as died:
+                self.learner.death = died
 
     def learn(self, cell, name, kind):
         """Run a cell in the sandbox; what it raises is told and goes no further."""

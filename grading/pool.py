@@ -62,7 +62,7 @@ def run(tasks, options):
     waiting, running = list(reversed(tasks)), {}
     slots = list(range(options.jobs))
     selector = selectors.DefaultSelector()
-    longest = options.total * 3 + options.wall * 3 + 120
+    longest = options.wall * 8 + 600  # the job itself stops before, and keeps its rows
     while waiting or running:
         while waiting and slots:
             task = waiting.pop() | {"slot": slots.pop()}

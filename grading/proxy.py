@@ -8,6 +8,7 @@ import builtins
 import operator
 import secrets
 import sys
+import time
 
 import numpy as np
 
@@ -120,13 +121,16 @@ class Learner:
 
     def __init__(self, start, torch=False):
         self.start, self.torch = start, torch  # () → Process; is torch in the notebook?
-        self.process, self.spent, self.modules = None, 0.0, {}
+        self.process, self.spent, self.modules, self.end = None, 0.0, {}, None
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
+        self.death = None  # why there is no process
 
     def open(self):
         self.close()
         self.process, self.modules, self.random = self.start(), {}, None
+        self.end = self.end or time.monotonic() + 5 * self.process.limits.wall
+        self.process.end = self.end
 
     def close(self):
         if self.process:
@@ -139,7 +143,7 @@ class Learner:
     def request(self, operation, fields, buffers=(), callbacks=()):
         """Send a request, serve the callbacks, return (reply, buffers)."""
         if not self.process:
-            raise Died("crashed", "its process has ended")
+            raise self.death or Died("crashed", "its process has ended")
         nonce = secrets.token_hex(8)
         self.process.begin()
         header = {"do": operation, "fields": fields, "nonce": nonce}

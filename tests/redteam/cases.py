@@ -88,6 +88,14 @@ def hand_in(folder, notebook, name=None, stem=STEM):
     return path
 
 
+def sleeper():
+    notebook = book()
+    for _ in range(12):
+        cell = nbformat.v4.new_code_cell("import time\ntime.sleep(40)")
+        notebook.cells.append(cell)
+    return notebook
+
+
 def simple(name, lost=None, status="", says="", slow=False, **parts):
     """Register a case that is a notebook with other answers."""
 
@@ -98,7 +106,7 @@ def simple(name, lost=None, status="", says="", slow=False, **parts):
 
 # ------------------------------------------------------------ it does not end, or dies
 
-simple("infinite loop in the cell", ZERO, "timeout", "CPU", softmax="while True: pass")
+simple("infinite loop in the cell", ZERO, "timeout", "took", softmax="while True: pass")
 simple(
     "loop that ignores interrupts",
     ZERO,
@@ -127,6 +135,9 @@ simple(
     "longer than",
     slow=True,
     softmax="import time\ndef softmax(scores):\n    time.sleep(1e6)",
+)
+case("sleeps in many cells after the answers", slow=True)(
+    lambda folder: hand_in(folder, sleeper())
 )
 simple(
     "stops itself",

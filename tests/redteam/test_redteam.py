@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.skipif(
     bubblewrap()[1] is not None, reason=f"red team: {bubblewrap()[1]}"
 )
 CHOSEN = {n: c for n, c in CASES.items() if os.environ.get("REDTEAM") or not c.slow}
-LIMITS = "--cpu 3 --total 25 --wall 40 --memory 1500".split()
+# Memory is small, so that a bomb bursts before its time is up on a slow machine.
+LIMITS = "--cpu 8 --total 60 --wall 60 --memory 600".split()
 
 
 def alive(folder):
@@ -57,7 +59,7 @@ def graded(tmp_path_factory):
         env=os.environ | {"TMPDIR": str(folder / "tmp")},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=3600,
     )
     assert solutions() == before, "a submission wrote over the sources"
     with open(out / "grades.csv", encoding="utf-8", newline="") as file:
@@ -96,7 +98,10 @@ def test_a_case_gets_the_points_it_deserves(graded, name):
 
 def test_no_process_is_left_behind(graded):
     _, out, _ = graded
-    assert not alive(out.parent)
+    end = time.monotonic() + 60  # a busy kernel ends what was killed in its own time
+    while left := alive(out.parent):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
 
 
 def test_pages_are_inert(graded):
