@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed lab run exercises grade redteam format clean
+.PHONY: help book pdf serve test speed experiments bench lab run exercises grade redteam format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -45,6 +45,12 @@ test: $(VENV)/.ready ## run every test: package, notebooks, exercises, book
 
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
+
+experiments: $(VENV)/.ready ## run what chapter 10 reports and is not there yet (hours; goes on where it stopped)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
+
+bench: $(VENV)/.ready ## time the training of both models of part III on this machine
+	@OMP_NUM_THREADS=1 $(PY) -m tools.bench
 
 lab: $(VENV)/.ready ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab

@@ -1,0 +1,75 @@
+"""Time the training of the two models of part III on this machine.
+
+    python -m tools.bench
+
+Prints the target words a second of each model on one thread, the same as a share of
+this machine's matrix products in the same run, and the wall time of both trainings at
+once, a process each.
+"""
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import torch
+
+from attend import corpus, training
+from tools.experiments import attending, build, execute, plain
+
+BOTH = {"with attention": attending(0), "without attention": plain(0)}
+
+
+def matmul(seconds=1.0):
+    """Return the billions of operations a second of a (512, 512) product, one thread."""
+    X = torch.randn(512, 512)
+    end, count, begin = time.perf_counter() + seconds, 0, time.perf_counter()
+    while time.perf_counter() < end:
+        X @ X
+        count += 1
+    return 2 * 512**3 * count / (time.perf_counter() - begin) / 1e9
+
+
+def pace(run, tokens=150_000):
+    """Return the target words a second of a Run's training, after its short sentences.
+
+    Only full-length lessons in random order count, as in most of a training.
+    """
+    vocabularies = corpus.vocabularies()
+    pairs = corpus.splits().train[:3_000]
+    model = build(run)
+    training.train(model, pairs, vocabularies, tokens=10_000)  # warm up
+    begin = time.perf_counter()
+    training.train(model, pairs, vocabularies, tokens=tokens)
+    return tokens / (time.perf_counter() - begin)
+
+
+def operations(model):
+    """Return how many operations a target word costs in training, about: 6 a parameter.
+
+    Embeddings are looked up, not multiplied.
+    """
+    looked_up = [m.weight.numel() for m in (model.embedding, model.encoder.embedding)]
+    return 6 * (sum(p.numel() for p in model.parameters()) - sum(looked_up))
+
+
+def main():
+    os.environ["TQDM_DISABLE"] = "1"
+    torch.set_num_threads(1)
+    peak = matmul()
+    print(f"matrix products, one thread: {peak:.0f} billion operations a second")
+    for name, run in BOTH.items():
+        words = pace(run)
+        share = words * operations(build(run)) / peak / 1e9
+        print(f"{name}: {words:,.0f} target words a second, {share:.0%} of that")
+    begin = time.perf_counter()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(execute, BOTH.values()))
+    wall = time.perf_counter() - begin
+    print(f"both trained and tested at once, a process each: {wall:.0f} s")
+    for name, lines in zip(BOTH, results, strict=True):
+        print(f"{name}: {lines[-1]['seconds']} s of processor time")
+
+
+if __name__ == "__main__":
+    main()
