@@ -21,7 +21,7 @@ BOTH = {"with attention": attending(0), "without attention": plain(0)}
 
 
 def matmul(seconds=1.0):
-    """Return the billions of operations a second of a (512, 512) product, one thread."""
+    """Return the billions of operations a second of a (512, 512) matrix product."""
     X = torch.randn(512, 512)
     end, count, begin = time.perf_counter() + seconds, 0, time.perf_counter()
     while time.perf_counter() < end:

@@ -38,6 +38,7 @@ class Run(NamedTuple):
     longest: int = corpus.LONGEST  # words of a source sentence in training
     reverse: str = ""  # "source": read from its end, as Sutskever et al. (2014) did
     tokens: int = training.TOKENS
+    corpus: str = "generated"
 
 
 def attending(seed, rule="additive", values="states", **options):
