@@ -149,14 +149,17 @@ def beam(model, source, limit, size):
     return words[torch.arange(B), best]
 
 
-def translate(model, sources, vocabularies, beam_size=1, limit=None, size=250):
+def translate(
+    model, sources, vocabularies, beam_size=1, limit=None, size=250, **options
+):
     """Return the translation of each source sentence, a tuple of words.
 
     `limit` is the most words of a translation: twice those of its source and 10, unless
-    given. Raises ValueError naming an empty sentence or an unknown word.
+    given. The options are those of `batches`, whose errors name the culprit.
     """
     found = [None] * len(sources)
-    for batch in batches([Pair(s, s) for s in sources], *[vocabularies[0]] * 2, size):
+    pairs, read = [Pair(words, words) for words in sources], vocabularies[0]
+    for batch in batches(pairs, read, read, size, **options):
         source = torch.from_numpy(batch.source)
         most = limit or 2 * source.shape[1] + 10
         if beam_size == 1:
