@@ -67,7 +67,7 @@ def plan():
                 runs += [attending(seed, **options), plain(seed, **options)]
     for seed in range(3):
         runs += [plain(seed, width) for width in (32, 128)]
-        runs += [plain(seed, tokens=7_200_000), attending(seed, tokens=7_200_000)]
+        runs += [plain(seed, tokens=7_200_000)]
     runs += [plain(seed, 256) for seed in range(3)]
     return list(dict.fromkeys(runs))
 
