@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed experiments bench lab run exercises grade redteam format clean
+.PHONY: help book pdf serve test speed experiments bench lab run exercises grade redteam real-data format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -66,6 +66,9 @@ grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--seed
 
 redteam: $(VENV)/.ready ## try the grader with hostile, broken and unusual submissions
 	@OMP_NUM_THREADS=1 REDTEAM=all $(PY) -m pytest -n $(JOBS) -q -rs tests/redteam tests/test_grading.py
+
+real-data: $(VENV)/.ready ## fetch real sentences (Debian's LibreOffice help, 5 MB) into _data/
+	@$(PY) -m tools.real_data
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
