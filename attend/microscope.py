@@ -49,9 +49,9 @@ class Microscope:
 
     queries (L words), keys (S words), features (Ev words), values (S, Ev);
     scores: {name of a rule: (L, S)}, or of a training step with `slider=True`;
-    masks: {name: allowed (L, S) bool, True = may look}; query: the first one shown;
-    words: other names for what is shown, as in WORDS; hover: a mouse over a query is
-    enough. Raises ValueError when shapes do not fit.
+    masks: {name: allowed (L, S) bool, True = may look}; query, rule: the numbers of
+    those shown first; words: other names for what is shown, as in WORDS; hover: a
+    mouse over a query is enough. Raises ValueError when shapes do not fit.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Microscope:
         *,
         masks=None,
         query=0,
+        rule=0,
         words=None,
         slider=False,
         hover=False,
@@ -74,6 +75,8 @@ class Microscope:
             raise ValueError(f"query is {query}: expected 0 to {L - 1}")
         if not scores:
             raise ValueError("scores is empty: expected {name: scores (L, S)}")
+        if not 0 <= rule < len(scores):
+            raise ValueError(f"rule is {rule}: expected 0 to {len(scores) - 1}")
         if unknown := set(words or {}) - set(WORDS):
             raise ValueError(f"words has {sorted(unknown)}: expected {sorted(WORDS)}")
         shown = [{"name": "none"}]
@@ -99,6 +102,8 @@ class Microscope:
             "hover": hover,
             "words": WORDS | (words or {}),
         }
+        if rule:
+            self.data["rule"] = rule
 
     def __repr__(self):
         L, S = len(self.data["queries"]), len(self.data["keys"])
@@ -124,9 +129,13 @@ class Microscope:
             f"{caption}</figure>"
         )
 
+    def shown_first(self):
+        """Return the rule that is shown first: {"name": …, "scores": (L, S)}."""
+        return self.data["rules"][self.data.get("rule", 0)]
+
     def rows(self):
-        """Return the weights (L, S) and contexts (L, Ev) of the first rule."""
-        scores = np.array(self.data["rules"][0]["scores"])
+        """Return the weights (L, S) and contexts (L, Ev) of the rule shown first."""
+        scores = np.array(self.shown_first()["scores"])
         weights = np.stack([softmax(row) for row in scores])
         return weights, weights @ np.array(self.data["values"])
 
@@ -156,7 +165,7 @@ class Microscope:
     def picture(self):
         """Return an SVG of the first query shown: scores, weights, context as bars."""
         data, i = self.data, self.data["query"]
-        scores = data["rules"][0]["scores"][i]
+        scores = self.shown_first()["scores"][i]
         weights, contexts = self.rows()
         values = np.array(data["values"])
         names = {key: html.escape(key) for key in [*data["keys"], *data["features"]]}

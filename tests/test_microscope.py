@@ -49,6 +49,7 @@ def test_what_does_not_fit_is_refused_by_name(place, wrong, message):
     "options, message",
     [
         ({"query": 1}, "query is 1: expected 0 to 0"),
+        ({"rule": 1}, "rule is 1: expected 0 to 0"),
         ({"words": {"colour": "red"}}, "words has .'colour'."),
         ({"masks": {"causal": [[1, 0]]}}, "mask 'causal' has"),
     ],
@@ -56,3 +57,12 @@ def test_what_does_not_fit_is_refused_by_name(place, wrong, message):
 def test_options_are_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message):
         Microscope(*GIVEN, **options)
+
+
+def test_the_rule_shown_first_is_the_one_in_the_picture_and_the_table():
+    steps = {"untrained": [[0.0, 0.0]], "trained": [[0.0, np.log(3)]]}
+    figure = Microscope(*GIVEN[:4], steps, rule=1, slider=True)
+    assert figure.data["rule"] == 1
+    assert "<td>0.25</td><td>0.75</td>" in figure.table()
+    assert "b 1.10 and 0.75" in figure.picture()
+    assert "rule" not in Microscope(*GIVEN).data  # what is stored stays as it was

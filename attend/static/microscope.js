@@ -88,7 +88,13 @@
     const { queries, keys, features, rules, masks, words } = data;
     const id = `microscope-${++born}`;
     const S = keys.length;
-    const start = { rule: 0, mask: 0, query: data.query, temperature: 1, stage: 3 };
+    const start = {
+      rule: data.rule ?? 0,
+      mask: 0,
+      query: data.query,
+      temperature: 1,
+      stage: 3,
+    };
     const state = {};
 
     const values = () => rules[state.rule].values ?? data.values;
