@@ -107,7 +107,7 @@ def tatoeba(path):
     """
     content, pairs, bad = Path(path).read_bytes(), {}, []
     try:
-        lines = content.decode("utf-8-sig").split("\n")
+        lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason})") from None
@@ -133,9 +133,9 @@ def tatoeba(path):
 def splits_by_source(pairs, validation=1_000, test=1_000, seed=0, longest=LONGEST):
     """Return Splits of the pairs that share no English sentence.
 
-    Sentences that differ in case or punctuation alone count as the same. Validation and
-    test hold that many different sentences, one translation each; all other pairs are
-    for training. Pairs of more than `longest` source tokens are left out of all three.
+    Sentences that differ in punctuation alone count as the same. Validation and test
+    hold that many different sentences, one translation each; all other pairs are for
+    training. Pairs of more than `longest` source tokens are left out of all three.
     The same pairs and seed give the same splits on every machine and Python version.
     Raises TypeError or ValueError for a number that is none or out of range, ValueError
     where there are too few sentences.
@@ -145,7 +145,7 @@ def splits_by_source(pairs, validation=1_000, test=1_000, seed=0, longest=LONGES
     rng, held_out = random.Random(_integer("seed", seed, 0)), test + validation
     for pair in pairs:
         if len(pair.source) <= longest:
-            key = tuple(word.lower() for word in pair.source if word[0].isalnum())
+            key = tuple(word for word in pair.source if word[0].isalnum())
             groups.setdefault(key or pair.source, []).append(pair)
     if held_out >= len(groups):
         raise ValueError(
