@@ -51,24 +51,16 @@ def plain(seed, width=62, **options):
 
 def plan():
     """Return every Run, the most telling ones first, seed by seed."""
-    runs = []
-    for seed in range(5):
-        runs += [attending(seed), plain(seed)]
-        runs += [attending(seed, longest=20), plain(seed, longest=20)]
-        runs += [plain(seed, reverse="source")]
-        if seed < 3:
-            for tokens in (300_000, 1_200_000):
-                runs += [attending(seed, tokens=tokens), plain(seed, tokens=tokens)]
-            for values in ("states", "words"):
-                for rule in ("additive", "general", "dot", "scaled dot"):
-                    runs.append(attending(seed, rule, values))
-            for pairs in (1_000, 3_000, 10_000):
-                options = {"pairs": pairs, "tokens": 1_200_000}
-                runs += [attending(seed, **options), plain(seed, **options)]
+    rules, few = ("additive", "general", "dot", "scaled dot"), {"tokens": 1_200_000}
+    runs = [model(s) for s in range(5) for model in (attending, plain)]
+    runs += [model(s, longest=20) for s in range(5) for model in (attending, plain)]
     for seed in range(3):
-        runs += [plain(seed, width) for width in (32, 128)]
-        runs += [plain(seed, tokens=7_200_000)]
-    runs += [plain(seed, 256) for seed in range(3)]
+        runs += [attending(seed, r, v) for r in rules for v in ("states", "words")]
+        runs += [plain(seed, reverse="source"), plain(seed, 32), plain(seed, 128)]
+        for model in (attending, plain):
+            runs += [model(seed, tokens=300_000), model(seed, **few)]
+            runs += [model(seed, pairs=n, **few) for n in (1_000, 3_000, 10_000)]
+    runs += [plain(0, tokens=7_200_000), plain(0, 256)]
     return list(dict.fromkeys(runs))
 
 
