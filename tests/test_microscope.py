@@ -1,4 +1,4 @@
-"""What the microscope refuses, stores and leaves out."""
+"""What the microscope refuses, stores and leaves out, and how its slider works."""
 
 import json
 import re
@@ -66,3 +66,41 @@ def test_the_rule_shown_first_is_the_one_in_the_picture_and_the_table():
     assert "<td>0.25</td><td>0.75</td>" in figure.table()
     assert "b 1.10 and 0.75" in figure.picture()
     assert "rule" not in Microscope(*GIVEN).data  # what is stored stays as it was
+
+
+def test_a_slider_walks_through_the_steps_and_a_mouse_need_not_click(tab):
+    """As JupyterLab shows it: the figure brings its own script."""
+    steps = {f"after {n} steps": n * np.eye(3) for n in range(4)}
+    places = np.arange(1, 4)[:, None]
+    options = {"slider": True, "hover": True, "words": {"rule": "training"}}
+    figure = Microscope("一二三", "abc", ["place"], places, steps, rule=3, **options)
+    tab.set_content(figure._repr_html_())
+    shown = tab.locator("figure.microscope.is-live")
+    reached = """([rule, query]) => {
+      const { state } = document.querySelector("figure.microscope").microscope;
+      return state.rule === rule && state.query === query;
+    }"""
+
+    def expect(rule, query):
+        """Wait for the state; compare the numbers shown with NumPy's, and the label."""
+        tab.wait_for_function(reached, arg=[rule, query])
+        exps = np.exp(rule * np.eye(3)[query])
+        weights = shown.locator(".words tbody .weight .number").all_inner_texts()
+        assert weights == [f"{x:.2f}" for x in exps / exps.sum()]
+        assert dial.get_attribute("aria-valuetext") == f"after {rule} steps"
+
+    dial = shown.get_by_role("slider", name="training")
+    words = shown.locator(".queries label")
+    expect(3, 0)
+    words.nth(2).hover()
+    expect(3, 2)
+    dial.focus()
+    tab.keyboard.press("Home")
+    expect(0, 2)
+    tab.keyboard.press("ArrowRight")
+    expect(1, 2)
+    words.nth(1).click()
+    tab.keyboard.press("ArrowLeft")  # without a mouse, the arrow keys walk
+    expect(1, 0)
+    shown.get_by_role("button", name="start again").click()
+    expect(3, 0)
