@@ -16,6 +16,7 @@ from tools.notebooks import ROOT
 
 matplotlib.use("agg")  # here, not in the environment: notebooks choose for themselves
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 300_000  # ms: a busy machine may be slow, and only what hangs fails by it
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +47,15 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # a page asks for many files at once
+
+
 @pytest.fixture(scope="session")
 def site(book):
     """Serve the book on a free port of localhost; return its address."""
     handler = functools.partial(Quiet, directory=book)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -65,21 +70,40 @@ def browser():
 
     flags = "--no-sandbox --disable-gpu --disable-background-networking".split()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=flags, timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def tab(browser):
-    """Open a fresh tab that notes every error of its pages, and allows none."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    tab.set_default_timeout(10_000)
-    errors = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda m: m.type == "error" and errors.append(m.text))
-    tab.on("response", lambda r: r.ok or r.status == 304 or errors.append(r.url))
-    yield tab
-    context.close()
+def new_tab(browser):
+    """Return a function that opens a tab of its own context, given its options.
+
+    Every tab notes the errors of its pages, and none is allowed.
+    """
+    contexts, errors = [], []
+
+    def open_tab(**options):
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, **options}
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.on("pageerror", lambda error: errors.append((str(error), tab.url)))
+        tab.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        tab.on("response", lambda r: r.ok or r.status == 304 or errors.append(r.url))
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        context.close()
     assert not errors
+
+
+@pytest.fixture
+def tab(new_tab):
+    """Open a fresh tab as wide as a desktop."""
+    return new_tab()

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ KB = 1000
 OWN, COLD = 500 * KB, 1500 * KB  # transferred by a page itself, and by a first visit
 SHARED = ("_static/mathjax/", "_static/scripts/", "_static/vendor/")
 SHIFT = 0.05
+PATIENCE = 300  # s: longer than the busiest machine takes
 BLINK = 1000  # ms until the largest element is painted, on a quarter of a processor
 WATCH = """
 globalThis.seen = {painted: 0, shift: 0};
@@ -50,22 +52,35 @@ def transferred(path):
 
 
 def settled(tab):
-    """Wait until the formulas are set."""
-    if tab.locator(".bd-article .math").count():
-        tab.wait_for_selector("mjx-container", state="attached")
+    """Wait until the formulas are set, their fonts are there and all is painted."""
+    if tab.locator("link[rel=preload][href*=mathjax]").count():
+        tab.wait_for_function("globalThis.MathJax?.startup?.document")
         tab.evaluate("MathJax.startup.promise")
+    if tab.locator(".bd-article .math").count():
+        assert tab.locator("mjx-container").count()
+    tab.evaluate("""async () => {
+      const frame = () => new Promise(requestAnimationFrame);
+      for (let n = 0; n < 2; n++) await frame();
+      await document.fonts.ready;
+      for (let n = 0; n < 2; n++) await frame();
+    }""")
 
 
-def test_every_page_is_whole_light_and_steady(site, book, pages, browser):
+def until(condition):
+    """Wait for what a busy browser does a little later."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_every_page_is_whole_light_and_steady(site, book, pages, new_tab):
     """No other host, no error, no sideways scrolling, little weight, no jump."""
-    context = browser.new_context(viewport={"width": 390, "height": 800})
-    tab = context.new_page()
+    tab = new_tab(viewport={"width": 390, "height": 800})
     tab.add_init_script(WATCH)
-    requested, failed, errors = [], set(), set()
+    requested, failed = [], set()
     tab.on("request", lambda r: requested.append(r.url))
     tab.on("requestfailed", lambda r: failed.add(r.url))
-    tab.on("console", lambda m: m.type == "error" and errors.add((m.text, tab.url)))
-    tab.on("pageerror", lambda error: errors.add((str(error), tab.url)))
     strange, wide, heavy, jumpy = set(), set(), set(), set()
     for path, page in pages.items():
         if page.xpath("//meta[@http-equiv='Refresh']"):  # index.html leads on
@@ -90,9 +105,8 @@ def test_every_page_is_whole_light_and_steady(site, book, pages, browser):
             own += size * (not any(part in url for part in SHARED))
         if own > OWN or cold > COLD:
             heavy.add((name, own, cold))
-    context.close()
     assert not strange, "loaded from another host"
-    assert not failed and not errors
+    assert not failed
     assert not wide, "a phone would have to scroll sideways"
     assert not heavy, f"more than {OWN} bytes by itself, or {COLD} in all"
     assert not jumpy, f"what is read moves while it is read, by more than {SHIFT}"
@@ -202,6 +216,7 @@ def test_every_control_of_every_microscope_works(site, book, pages, tab):
         if not page.xpath("//figure[contains(@class, 'microscope')]"):
             continue
         tab.goto(f"{site}/{path.relative_to(book).as_posix()}", wait_until="load")
+        settled(tab)  # what still moves cannot be aimed at
         for figure in tab.locator("figure.microscope").all():
             work(tab, figure)
             figures += 1
@@ -232,23 +247,25 @@ def work(tab, figure):
     before = check(figure)["scores"][0]
     slider.focus()
     tab.keyboard.press("ArrowUp")
-    assert check(figure)["scores"][0] > before
+    until(lambda: check(figure)["scores"][0] > before)
     slider.scroll_into_view_if_needed()
     place = slider.bounding_box()
     middle = place["y"] + place["height"] / 2
+    before = check(figure)["scores"][0]
     tab.mouse.click(place["x"] + 0.2 * place["width"], middle)
+    until(lambda: check(figure)["scores"][0] != before)
     low = check(figure)["scores"][0]
     tab.mouse.down()
     tab.mouse.move(place["x"] + 0.9 * place["width"], middle, steps=4)
     tab.mouse.up()
-    assert check(figure)["scores"][0] > low
+    until(lambda: check(figure)["scores"][0] > low)
 
     dial = figure.locator(".dial input").last
     dial.focus()
     tab.keyboard.press("Home")
-    assert check(figure)["temperature"] == 2**-4
+    until(lambda: check(figure)["temperature"] == 2**-4)
     tab.keyboard.press("End")
-    assert check(figure)["temperature"] == 2**7
+    until(lambda: check(figure)["temperature"] == 2**7)
 
     for tick in figure.locator(".words input[type=checkbox]").all():
         tick.focus()
@@ -268,12 +285,11 @@ def work(tab, figure):
     assert len(explained) == 3
 
 
-def test_the_microscope_obeys_a_finger(site, browser):
-    context = browser.new_context(
-        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
-    )
-    tab = context.new_page()
+def test_the_microscope_obeys_a_finger(site, new_tab):
+    phone = {"viewport": {"width": 390, "height": 800}, "is_mobile": True}
+    tab = new_tab(**phone, has_touch=True)
     tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
+    settled(tab)
     figure = tab.locator("figure.microscope").first
     figure.locator(".queries label").nth(2).tap()
     assert check(figure)["query"] == 2
@@ -281,26 +297,23 @@ def test_the_microscope_obeys_a_finger(site, browser):
     slider.scroll_into_view_if_needed()
     size = slider.bounding_box()
     slider.tap(position={"x": 0.9 * size["width"], "y": size["height"] / 2})
-    assert check(figure)["scores"][1] > 0.5
+    until(lambda: check(figure)["scores"][1] > 0.5)
     for small in figure.locator("input, button, select, .choice label").all():
         box = small.bounding_box()
         hidden = small.evaluate("e => e.type === 'radio'")  # its label is the target
         ticks = small.evaluate("e => e.type === 'checkbox'")  # as is its row's label
         assert hidden or ticks or min(box["width"], box["height"]) >= 24
-    context.close()
 
 
-def test_motion_is_reduced_when_asked(site, browser):
-    context = browser.new_context(reduced_motion="reduce")
-    tab = context.new_page()
+def test_motion_is_reduced_when_asked(site, new_tab):
+    tab = new_tab(reduced_motion="reduce")
     tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
     bar = tab.locator(".microscope .weight .bar").first
     assert bar.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
-    context.close()
 
 
 def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
-    site, browser, tab
+    site, tab, new_tab
 ):
     tab.emulate_media(media="print")
     tab.goto(f"{site}/chapters/03_three_stages.html", wait_until="load")
@@ -309,8 +322,7 @@ def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
     assert figure.locator(".still table").is_visible()
     assert not figure.locator(".live").is_visible()
 
-    context = browser.new_context(java_script_enabled=False)
-    plain = context.new_page()
+    plain = new_tab(java_script_enabled=False)
     plain.goto(f"{site}/chapters/03_three_stages.html")
     figure = plain.locator("figure.microscope").first
     assert figure.locator(".still svg").is_visible()
@@ -320,7 +332,6 @@ def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
     assert not option.locator("p").last.is_visible()
     option.locator("summary").click()
     assert option.locator("p").last.is_visible()
-    context.close()
 
 
 def test_the_figure_that_jupyterlab_shows_brings_its_own_script(tab):
@@ -367,7 +378,7 @@ def test_check_yourself_judges_the_first_choice(site, tab):
     orders = set()
     for _ in range(6):
         tab.reload(wait_until="load")
-        orders.add("|".join(questions[2].locator("summary").all_inner_texts()))
+        orders.add("|".join(quiz.locator("summary").all_inner_texts()))
     assert len(orders) > 1, "the options always stand in one order"
 
 
@@ -376,8 +387,8 @@ def test_a_term_shows_its_entry(site, tab):
     settled(tab)
     link = tab.locator(".bd-article a[href*='#term-entropy']").first
     preview = tab.locator("#glossary-preview")
-    link.scroll_into_view_if_needed()
-    tab.wait_for_timeout(300)  # scrolling puts a preview away
+    link.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    settled(tab)  # scrolling puts a preview away
     link.hover()
     preview.wait_for(state="visible")
     assert "熵" in preview.inner_text()
@@ -402,11 +413,7 @@ def test_a_term_shows_its_entry(site, tab):
 )
 def test_search_finds_english_and_chinese(site, tab, words, page):
     tab.goto(f"{site}/search.html?q={words}", wait_until="load")
-    tab.wait_for_selector("#search-results li a")
-    links = tab.locator("#search-results li a").evaluate_all(
-        "all => all.map(a => a.href)"
-    )
-    assert any(page in link for link in links), links
+    tab.wait_for_selector(f"#search-results li a[href*='{page}']")
 
 
 def test_comforts_of_a_chapter(site, tab):
