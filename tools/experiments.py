@@ -1,10 +1,11 @@
 """Run the experiment of chapter 10: many trainings, their results in one CSV.
 
-    python -m tools.experiments [--jobs N] [--list]
+    python -m tools.experiments [--jobs N] [--corpus NAME] [--list]
 
 Each training is a Run; its results on the test set, by source length, are lines of
 chapters/10_experiments.csv, written as soon as the run ends. A run whose lines are
-there is not repeated, so an interrupted experiment goes on where it stopped.
+there is not repeated, so an interrupted experiment goes on where it stopped. The
+runs on real text want `make real-data` first, and wait without it.
 """
 
 import argparse
@@ -19,10 +20,11 @@ from typing import NamedTuple
 
 import torch
 
-from attend import corpus, layers, training
+from attend import corpus, layers, real_text, training
 from attend.seq2seq import WithAttention, WithoutAttention
 
 CSV = Path(__file__).parents[1] / "chapters" / "10_experiments.csv"
+REAL_BUCKETS = ((1, 8), (9, 14), (15, 20), (21, 30), (31, 40))
 MEASURES = ["sentences", "bleu", "exact", "accuracy", "aer"]
 
 
@@ -34,15 +36,15 @@ class Run(NamedTuple):
     width: int
     rule: str = ""
     values: str = ""
-    pairs: int = 30_000
+    pairs: int = 30_000  # 0: all there are
     longest: int = corpus.LONGEST  # words of a source sentence in training
     reverse: str = ""  # "source": read from its end, as Sutskever et al. (2014) did
     tokens: int = training.TOKENS
-    corpus: str = "generated"
+    corpus: str = "generated"  # or "libreoffice"
 
 
-def attending(seed, rule="additive", values="states", **options):
-    return Run("with", seed, 64, rule, values, **options)
+def attending(seed, rule="additive", values="states", width=64, **options):
+    return Run("with", seed, width, rule, values, **options)
 
 
 def plain(seed, width=62, **options):
@@ -61,12 +63,38 @@ def plan():
             runs += [model(seed, tokens=300_000), model(seed, **few)]
             runs += [model(seed, pairs=n, **few) for n in (1_000, 3_000, 10_000)]
     runs += [plain(0, tokens=7_200_000), plain(0, 256)]
+    real = {"pairs": 0, "tokens": 1_800_000, "corpus": "libreoffice"}
+    for seed in range(3):
+        runs += [attending(seed, width=128, **real), plain(seed, 124, **real)]
     return list(dict.fromkeys(runs))
 
 
+@cache
+def data(pairs, longest, reverse, name="generated"):
+    """Return the Splits of a Run, sources turned round where it says so."""
+    if name == "libreoffice":
+        return real_text.splits_by_source(real_text.libreoffice().pairs)
+    splits = corpus.splits(train=pairs, longest=longest)
+    if not reverse:
+        return splits
+    turned = [[p._replace(source=p.source[::-1]) for p in part] for part in splits]
+    return corpus.Splits(*turned)
+
+
+@cache
+def vocabularies_of(run):
+    """Return the Vocabularies of a Run: of real text, the 4,000 most frequent words."""
+    if run.corpus == "generated":
+        return corpus.vocabularies()
+    train = data(*run[5:8], run.corpus).train
+    sides = [p.source for p in train], [p.target for p in train]
+    return tuple(corpus.Vocabulary.of(side, 4_000) for side in sides)
+
+
 def build(run):
-    """Return the untrained model of a Run for the generated corpus."""
-    words = [len(vocabulary) for vocabulary in corpus.vocabularies()]
+    """Return the untrained model of a Run."""
+    vocabularies = vocabularies_of(run)
+    words = [len(vocabulary) for vocabulary in vocabularies]
     torch.manual_seed(run.seed)
     if run.model == "without":
         return WithoutAttention(*words, run.width)
@@ -79,23 +107,14 @@ def build(run):
     return WithAttention(*words, run.width, rules[run.rule](), run.values)
 
 
-@cache
-def data(pairs, longest, reverse):
-    """Return the Splits of a Run, sources turned round where it says so."""
-    splits = corpus.splits(train=pairs, longest=longest)
-    if not reverse:
-        return splits
-    turned = [[p._replace(source=p.source[::-1]) for p in part] for part in splits]
-    return corpus.Splits(*turned)
-
-
 def measure(model, pairs, vocabularies):
     """Return {measure: value} of the model on the pairs; aer is empty without links."""
-    found = training.translate(model, [p.source for p in pairs], vocabularies)
+    options = {"vocabularies": vocabularies, "unknown": True}
+    found = training.translate(model, [p.source for p in pairs], **options)
     wanted = [p.target for p in pairs]
     values = [len(pairs), training.bleu(found, wanted), training.exact(found, wanted)]
-    values.append(training.accuracy(model, pairs, vocabularies))
-    if isinstance(model, WithAttention):
+    values.append(training.accuracy(model, pairs, **options))
+    if isinstance(model, WithAttention) and all(p.possible for p in pairs):
         links = training.links(model, pairs, vocabularies)
         values.append(training.aer(links, pairs))
     rounded = [str(round(value, 2)) for value in values]
@@ -105,18 +124,20 @@ def measure(model, pairs, vocabularies):
 def execute(run):
     """Train the model of a Run; return its lines, one a bucket and one for all."""
     torch.set_num_threads(1)
-    splits, vocabularies = data(*run[5:8]), corpus.vocabularies()
+    splits, vocabularies = data(*run[5:8], run.corpus), vocabularies_of(run)
+    buckets = corpus.BUCKETS if run.corpus == "generated" else REAL_BUCKETS
     model = build(run)
+    options = {"tokens": run.tokens, "seed": run.seed, "unknown": True}
     begin = time.process_time()
-    options = {"tokens": run.tokens, "seed": run.seed}
     training.train(model, splits.train, vocabularies, **options)
     about = run._asdict() | {
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(time.process_time() - begin, 1),
     }
-    parts = {f"{first}–{last}": [] for first, last in corpus.BUCKETS}
-    for pair in splits.test:
-        list(parts.values())[corpus.bucket(len(pair.source))].append(pair)
+    parts = {
+        f"{first}–{last}": [p for p in splits.test if first <= len(p.source) <= last]
+        for first, last in buckets
+    }
     return [
         {key: str(value) for key, value in about.items()}
         | {"words": words}
@@ -151,6 +172,13 @@ def finished(lines):
     }
 
 
+def have_real_text():
+    try:
+        return bool(real_text.libreoffice())
+    except FileNotFoundError as error:
+        print(f"no real text: {error}")
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m tools.experiments",
@@ -158,10 +186,15 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--corpus", metavar="NAME", help="only this one's runs")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
-    lines, done = load(), finished(load())
+    done = finished(load())
     todo = [run for run in plan() if run not in done]
+    if options.corpus:
+        todo = [run for run in todo if run.corpus == options.corpus]
+    if any(run.corpus != "generated" for run in todo) and not have_real_text():
+        todo = [run for run in todo if run.corpus == "generated"]
     print(f"{len(done)} runs are done, {len(todo)} are left", flush=True)
     if options.list:
         print(*todo, sep="\n")
@@ -170,9 +203,8 @@ def main():
     begin = time.time()
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for run in as_completed([pool.submit(execute, run) for run in todo]):
-            lines += run.result()
-            save(lines)
-            line = lines[-1]
+            save(load() + run.result())  # read again: another may write it, too
+            line = run.result()[-1]
             print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
 
 

@@ -48,25 +48,33 @@ details.hide * { animation: none !important; opacity: 1 !important; }
 .bd-article .quiz summary::before {
   content: counter(option, lower-alpha) "." !important;
 }
+.reasons { margin-top: 1.5rem; font-size: 0.85rem; }
+.reasons > div { margin: 0.25rem 0; break-inside: avoid; }
+.reasons p:first-child { display: inline; }
 """
 FOOT = """<div style="width: 100%; text-align: center; font: 8pt sans-serif">
 <span class="pageNumber"></span></div>"""
 PREPARE = """async () => {
-  const folded = document.querySelectorAll("details:not(.quiz details, .numbers)");
-  for (const details of folded) details.open = true;
-  for (const quiz of document.querySelectorAll(".quiz")) {
-    const right = [...quiz.querySelectorAll(".question")].map((question, i) => {
-      const options = [...question.querySelectorAll("details")];
-      const right = (option) => option.dataset.right === "True";
-      const letters = options.map((option, j) => (right(option) ? "abcde"[j] : ""));
-      return `${i + 1} ${letters.join("")}`;
-    });
-    quiz.append(`Right: ${right.join(", ")}. The reasons stand in the HTML pages.`);
-  }
   await new Promise((resolve) => {
     const look = () => globalThis.MathJax?.startup?.promise?.then(resolve);
     look() ?? setInterval(look, 200);
   });
+  const folded = document.querySelectorAll("details:not(.quiz details, .numbers)");
+  for (const details of folded) details.open = true;
+  for (const quiz of document.querySelectorAll(".quiz")) {
+    const reasons = document.createElement("div");
+    reasons.className = "reasons";
+    reasons.innerHTML = "<p><strong>The answers, with their reasons</strong></p>";
+    quiz.querySelectorAll(".question").forEach((question, i) => {
+      question.querySelectorAll("details").forEach((option, j) => {
+        const reason = document.createElement("div");
+        reason.append(`${i + 1}${"abcdefgh"[j]}. `);
+        reason.append(...[...option.children].slice(1));
+        reasons.append(reason);
+      });
+    });
+    quiz.append(reasons);
+  }
   const drawn = [...document.images].map((image) => image.decode().catch(() => {}));
   await Promise.all(drawn);
 }"""
