@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 from grading import intake
-from grading.sandbox import ROOT, Limits, bubblewrap, library
+from grading.sandbox import ROOT, TEMPORARY, Limits, bubblewrap, library
 
 
 def arguments():
@@ -111,7 +111,7 @@ def main():
             file=sys.stderr,
         )
         sys.exit(2)
-    with tempfile.TemporaryDirectory(prefix="grading-") as work:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as work:
         os.chmod(work, 0o755)
         sys.exit(grade(options, work))
 

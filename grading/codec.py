@@ -5,6 +5,7 @@ is not plain data (numbers, strings, lists, tuples, dicts, sets, arrays, tensors
 through `other`, which the sides define, or fails.
 """
 
+import functools
 import json
 import operator
 import struct
@@ -70,6 +71,67 @@ def state(module):
             for name, x in list(group.items()):
                 if isinstance(x, torch.Tensor):
                     yield f"{path}.{name}" if path else name, x
+
+
+def replaced(x, table):
+    """Return the structure with some of its arrays replaced, by identity."""
+    if id(x) in table:
+        return table[id(x)]
+    if type(x) in (list, tuple):
+        return type(x)(replaced(item, table) for item in x)
+    if type(x) is dict:
+        return {key: replaced(item, table) for key, item in x.items()}
+    return x
+
+
+@functools.cache
+def node():
+    """Return the autograd function whose backward asks the other side."""
+    import torch
+
+    class Crossing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, ask, count, *tensors):
+            ctx.ask, ctx.count = ask, count
+            ctx.shapes = [x.shape for x in tensors[count:]]
+            return tuple(x.detach().clone() for x in tensors[:count])
+
+        @staticmethod
+        def backward(ctx, *gradients):
+            found = ctx.ask(list(gradients))
+            pairs = zip(found, ctx.shapes, strict=True)
+            if not all(x is None or x.shape == shape for x, shape in pairs):
+                raise ProtocolError("gradients of other shapes")
+            return (None, None, *[None] * ctx.count, *found)
+
+    return Crossing
+
+
+def joined(result, made, places, inputs, ask):
+    """Return the result of a call over there, with gradients to its inputs here.
+
+    made: the result's arrays; places: which of them have a graph over there;
+    ask: takes their gradients across, and returns those of the inputs.
+    """
+    outputs = [made[place].detach() for place in places]
+    new = node().apply(ask, len(outputs), *outputs, *inputs)
+    return replaced(result, {id(made[p]): x for p, x in zip(places, new, strict=True)})
+
+
+def graph(results, inputs):
+    """Return (places of the results that have a graph, the graph for vjp)."""
+    places = [n for n, x in enumerate(results) if getattr(x, "grad_fn", None)]
+    return places, ([results[n] for n in places], inputs)
+
+
+def vjp(outputs, inputs, gradients):
+    """Return the gradients of a call's inputs for those of its outputs."""
+    pairs = zip(outputs, gradients, strict=True)
+    pairs = [(o, g) for o, g in pairs if g is not None]
+    settings = {"allow_unused": True, "retain_graph": True}
+    outputs, gradients = zip(*pairs, strict=True)
+    grad = sys.modules["torch"].autograd.grad
+    return list(grad(outputs, inputs, gradients, **settings))
 
 
 def sizes(shape):

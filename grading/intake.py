@@ -142,7 +142,7 @@ def grade_id(cell):
 
 def defines(text, names):
     """Say whether the text defines all names, at its left margin."""
-    pattern = r"^(?:async def|def|class)?\s*{}\b\s*[(:=,]"
+    pattern = r"^(?:(?:async\s+def|def|class)\s+{0}\b|{0}\s*(?:[:,]|=(?!=)))"
     found = (re.search(pattern.format(re.escape(n)), text, re.M) for n in names)
     return bool(names) and all(found)
 

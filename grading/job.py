@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import nbgrader.api
+import sqlalchemy
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -20,7 +22,7 @@ from grading import intake
 from grading.execute import TwoProcesses, bound, role
 from grading.page import Page
 from grading.proxy import Learner
-from grading.sandbox import ROOT, Died, Limits, Process
+from grading.sandbox import ROOT, TEMPORARY, Died, Limits, Process
 
 
 def course(folder, stem, student="*"):
@@ -37,6 +39,22 @@ def course(folder, stem, student="*"):
     for name, value in settings.items():
         config.CourseDirectory[name] = value
     return CourseDirectory(config=config), config
+
+
+QUERIES = {}  # as compiled; each gradebook would compile its own
+
+
+def engine(url, **options):
+    """Open a gradebook's database; one that is thrown away need not reach the disk."""
+    options["execution_options"] = {"compiled_cache": QUERIES}
+    made = sqlalchemy.create_engine(url, **options)
+    if f"/{TEMPORARY}" in str(url):
+        pragma = "PRAGMA synchronous = OFF"
+        sqlalchemy.event.listen(made, "connect", lambda base, _: base.execute(pragma))
+    return made
+
+
+nbgrader.api.create_engine = engine
 
 
 def convert(converter, folder, stem, student="*", **options):
@@ -115,10 +133,9 @@ def grade(task):
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
         return outcome(task, {}, {}, [], "unreadable", str(error))
-    with tempfile.TemporaryDirectory(prefix="grading-") as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         folder = Path(folder)
-        release = Path(task["course"], "release", stem, f"{stem}.ipynb")
-        notebook = nbformat.read(release, as_version=4)
+        notebook = released(task)
         stubs = {intake.grade_id(c): c.source for c in notebook.cells}
         source = Path(task["course"], "source", stem, f"{stem}.ipynb")
         source = nbformat.read(source, as_version=4)
@@ -133,11 +150,6 @@ def grade(task):
             for c in notebook.cells
             if (k := intake.grade_id(c)) and c.source == stubs[k]
         }
-        target = folder / "submitted" / student / stem
-        target.mkdir(parents=True)
-        (folder / "source" / stem).mkdir(parents=True)
-        nbformat.write(notebook, target / f"{stem}.ipynb")
-        shutil.copy(Path(task["course"], "gradebook.db"), folder)
         limits = Limits(**task["limits"])
         learner = Learner(
             lambda: Process(task["library"], limits, task["unsafe"], task["slot"]),
@@ -145,20 +157,42 @@ def grade(task):
         )
         runner = TwoProcesses(learner, about["names"], limits, task["secret"])
         try:
-            steps = [runner, LimitOutput, SaveAutoGrades]
-            made = {"autograde_preprocessors": steps, "sanitize_preprocessors": []}
-            convert(Autograde, folder, stem, student, **made)
+            scores = through(folder, task, notebook, runner)
         finally:
             learner.close()
         task["cpu"] = round(learner.spent, 2)
-        scores = read_scores(folder, stem, student)
-        convert(GenerateFeedback, folder, stem, student, exporter_class=Page)
         publish(folder, task, stem, student)
         return outcome(task, scores, runner.report, remarks, same=same)
 
 
-def read_scores(folder, stem, student):
-    """Return {grade_id: automatic score, None when a person must grade}."""
+def released(task):
+    stem = task["stem"]
+    path = Path(task["course"], "release", stem, f"{stem}.ipynb")
+    return nbformat.read(path, as_version=4)
+
+
+def rehearse(task):
+    """Grade what was handed out, unrun: what that loads, the forks need not load."""
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        unrun = lambda notebook, resources: (notebook, resources)  # noqa: E731
+        through(Path(folder), task, released(task), unrun)
+
+
+def through(folder, task, notebook, runner):
+    """Take the notebook through nbgrader, to the feedback.
+
+    Returns {grade_id: automatic score, None when a person must grade}.
+    """
+    stem, student = task["stem"], task["student"]
+    target = folder / "submitted" / student / stem
+    target.mkdir(parents=True)
+    (folder / "source" / stem).mkdir(parents=True)
+    nbformat.write(notebook, target / f"{stem}.ipynb")
+    shutil.copy(Path(task["course"], "gradebook.db"), folder)
+    steps = [runner, LimitOutput, SaveAutoGrades]
+    made = {"autograde_preprocessors": steps, "sanitize_preprocessors": []}
+    convert(Autograde, folder, stem, student, **made)
+    convert(GenerateFeedback, folder, stem, student, exporter_class=Page)
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
         notebook = gradebook.find_submission_notebook(stem, stem, student)
         return {grade.name: grade.auto_score for grade in notebook.grades}
@@ -189,7 +223,7 @@ def outcome(task, scores, report, remarks, status="", reason="", same=()):
             row["status"], row["reason"] = status, reason
         elif manual and None in points:
             row["status"], row["manual"] = "needs manual", True
-        elif answer in same and not row["points"]:
+        elif not row["points"] and (answer in same or unanswered(bad)):
             row["status"], row["reason"] = "missing", "no answer was written"
         elif row["points"] < most:
             worst = sorted(bad, key=lambda note: note["status"] == "wrong")[:1]
@@ -200,6 +234,12 @@ def outcome(task, scores, report, remarks, status="", reason="", same=()):
     keep = ("student", "stem", "key")
     result = {name: task[name] for name in keep} | {"cpu": task.get("cpu", 0)}
     return result | {"rows": rows, "scores": scores, "remarks": remarks}
+
+
+def unanswered(notes):
+    """Say whether the checks met nothing but the stub's error."""
+    kinds = {note.get("kind") for note in notes}
+    return kinds == {"NotImplementedError"}
 
 
 __all__ = ["Died", "grade", "prepare"]

@@ -5,6 +5,7 @@ comes back. An error comes back as the name of its class and a text.
 """
 
 import builtins
+import functools
 import operator
 import secrets
 import sys
@@ -12,7 +13,17 @@ import time
 
 import numpy as np
 
-from grading.codec import Decoder, Encoder, ProtocolError, content, frame, receive
+from grading.codec import (
+    LIMIT,
+    Decoder,
+    Encoder,
+    ProtocolError,
+    frame,
+    graph,
+    receive,
+    replaced,
+    vjp,
+)
 from grading.sandbox import Died
 
 ERRORS = "ArithmeticError AssertionError AttributeError BufferError EOFError Exception"
@@ -125,6 +136,8 @@ class Learner:
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
         self.death = None  # why there is no process
+        if torch:
+            from grading import mirror  # noqa: F401  before a check patches anything
 
     def open(self):
         self.close()
@@ -167,11 +180,21 @@ class Learner:
         """Call a function of the check that was an argument of this very call."""
         buffers = []
         try:
-            function = callbacks[reply["callback"]]
-            arguments, named = Decoder(data, self.resolve)(reply["arguments"])
+            function, decode = callbacks[reply["callback"]], Decoder(data, self.resolve)
+            if "graph" in reply:
+                function = functools.partial(vjp, *self.graphs[reply["graph"]])
+            arguments, named = decode(reply["arguments"])
             encode = Encoder(self.refer)
             answer = {"value": encode(function(*arguments, **named))}
             buffers = encode.buffers
+            inputs = [x for x in decode.arrays if getattr(x, "requires_grad", False)]
+            places, made = graph(encode.arrays, inputs)
+            if inputs and places:
+                self.kept += sum(map(len, data))
+                if self.kept > LIMIT:
+                    raise MemoryError("too many gradients to keep")
+                self.graphs.append(made)
+                answer["graph"] = [len(self.graphs) - 1, places]
         except Exception as error:
             kind = type(error).__name__
             kind = kind if kind in ERRORS else "RuntimeError"
@@ -253,6 +276,7 @@ class Learner:
         """Make a call; return (result, operations of torch that it made)."""
         torch = sys.modules.get("torch") if self.torch else None
         outer, self.callbacks = self.callbacks, []
+        self.graphs, self.kept = [], 0
         if self.modules:
             from grading import mirror
 
@@ -263,7 +287,10 @@ class Learner:
         settings = {"errstate": np.geterr(), "grad": None, "random": None}
         settings["traced"], inputs = bool(traced), []
         if torch:
+            from grading import mirror
+
             settings["grad"] = torch.is_grad_enabled()
+            settings["patched"] = mirror.patched()
             inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
             now = torch.get_rng_state()
             if self.random is None or not torch.equal(now, self.random):
@@ -348,15 +375,4 @@ class Learner:
         self.undo = []
 
 
-def replaced(x, table):
-    """Return the structure with some of its arrays replaced, by identity."""
-    if id(x) in table:
-        return table[id(x)]
-    if type(x) in (list, tuple):
-        return type(x)(replaced(item, table) for item in x)
-    if type(x) is dict:
-        return {key: replaced(item, table) for key, item in x.items()}
-    return x
-
-
-__all__ = ["Learner", "Remote", "content"]
+__all__ = ["Learner", "Remote"]

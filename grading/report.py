@@ -62,8 +62,9 @@ def merge(out, course, results):
     path = Path(out, "gradebook.db")
     if not path.exists():
         shutil.copy(Path(course, "gradebook.db"), path)
-    manual = {}
     with Gradebook(f"sqlite:///{path}") as gradebook:
+        commit = gradebook.db.commit
+        gradebook.db.commit = gradebook.db.flush  # all or nothing, and once to the disk
         for result in results:
             student, stem = result["student"], result["stem"]
             gradebook.update_or_create_student(student)
@@ -76,12 +77,7 @@ def merge(out, course, results):
                     grade.needs_manual_grade = (
                         auto is None or grade.manual_score is not None
                     )
-                manual[student, stem, grade.name] = (
-                    grade.score,
-                    grade.needs_manual_grade,
-                )
-        gradebook.db.commit()
-    return manual
+        commit()
 
 
 def graded(out, results, cells):

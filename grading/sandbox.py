@@ -20,6 +20,7 @@ START = (
     "import sys; sys.path[:0] = {path!r}; import worker; worker.main({a}, {b}, {c!r})"
 )
 MB = 1 << 20
+TEMPORARY = "grading-"  # how the names of temporary folders begin
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,9 @@ class Process:
         packages = sysconfig.get_path("purelib")
         down, up = os.pipe(), os.pipe()
         most = {"AS": (limits.memory + 6144) * MB, "DATA": (limits.memory + 512) * MB}
-        most |= {"FSIZE": limits.file * MB, "NPROC": limits.processes, "NOFILE": 256}
+        most |= {"FSIZE": limits.file * MB, "NOFILE": 256}
+        if not unsafe or not os.getuid():  # or all that the user runs would count
+            most["NPROC"] = limits.processes
         most |= {"CORE": 0, "CPU": int(limits.total) + 30, "uid": 900_000 + slot}
         where = [str(path) if unsafe else "/library", packages]
         code = START.format(path=where, a=down[0], b=up[1], c=most)

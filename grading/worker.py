@@ -10,14 +10,26 @@ import importlib
 import io
 import linecache
 import os
+import pkgutil
 import resource
 import signal
 import sys
 import traceback
 import types
+from unittest import mock
 
 import numpy as np
-from codec import Decoder, Encoder, content, frame, receive, state
+from codec import (
+    Decoder,
+    Encoder,
+    content,
+    frame,
+    graph,
+    joined,
+    receive,
+    state,
+    vjp,
+)
 
 PRINTED = 10_000  # characters of output that are kept for each cell
 EXEC, COMPILE = exec, compile  # whatever the learner's code does to builtins
@@ -76,14 +88,28 @@ class Callback:
         self.__name__ = self.__qualname__ = str(name)
 
     def __call__(self, *arguments, **named):
+        encode, answer, decode = self.ask({}, arguments, named)
+        result = decode(answer["value"])
+        if "graph" in answer:
+            number, places = answer["graph"]
+            inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
+
+            def ask(gradients):
+                _, answer, decode = self.ask({"graph": number}, [gradients], {})
+                return decode(answer["value"])
+
+            result = joined(result, decode.arrays, places, inputs, ask)
+        return result
+
+    def ask(self, header, arguments, named):
         encode = Encoder(self.worker.refer)
-        header = {"callback": self.number, "arguments": encode([arguments, named])}
+        header |= {"callback": self.number, "arguments": encode([arguments, named])}
         self.worker.reply(header, encode.buffers)
         answer, buffers = self.worker.next()
         if "raised" in answer:
             kind = getattr(builtins, answer["raised"], RuntimeError)
             raise kind(answer["text"])
-        return Decoder(buffers, self.worker.resolve)(answer["value"])
+        return encode, answer, Decoder(buffers, self.worker.resolve)
 
 
 def traced():
@@ -214,6 +240,9 @@ class Worker:
             stack.enter_context(np.errstate(**settings["errstate"]))
             if torch and settings["grad"] is not None:
                 stack.enter_context(torch.set_grad_enabled(settings["grad"]))
+                for place, name, value in settings["patched"]:
+                    found = pkgutil.resolve_name(place)
+                    stack.enter_context(mock.patch.object(found, name, value))
                 if settings["random"] is not None:
                     torch.set_rng_state(settings["random"])
             if settings["traced"]:
@@ -229,7 +258,8 @@ class Worker:
             found = dict(state(module))
             for key, value in tensors.items():
                 with torch.no_grad():
-                    if found[key].dtype == value.dtype:
+                    same = found[key].dtype == value.dtype
+                    if same and found[key].shape == value.shape:
                         found[key].data.copy_(value)
                     else:
                         found[key].data = value.clone()
@@ -252,22 +282,8 @@ class Worker:
                     synced[key] = new.clone()
         return found
 
-    def vjp(self, graph, gradients):
-        """Return the gradients of a call's inputs for those of its outputs."""
-        import torch
-
-        outputs, inputs = self.graphs[graph]
-        pairs = [
-            (o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None
-        ]
-        found = torch.autograd.grad(
-            [o for o, _ in pairs],
-            inputs,
-            [g for _, g in pairs],
-            allow_unused=True,
-            retain_graph=True,
-        )
-        return list(found)
+    def vjp(self, number, gradients):
+        return vjp(*self.graphs[number], gradients)
 
     # ------------------------------------------------------------ one request
 
@@ -340,15 +356,13 @@ class Worker:
 
     def track(self, results, inputs):
         """Keep the graph of tensors that have one, and return its number."""
-        numbers = [n for n, x in enumerate(results) if getattr(x, "grad_fn", None)]
-        if not numbers:
-            return None
-        parameters = []
+        inputs = list(inputs)
         for number in sorted(self.synced):
             module = self.things[number]
-            parameters += [p for p in module.parameters() if p.requires_grad]
-        self.graphs.append([[results[n] for n in numbers], [*inputs, *parameters]])
-        return [len(self.graphs) - 1, numbers]
+            inputs += [p for p in module.parameters() if p.requires_grad]
+        places, made = graph(results, inputs)
+        self.graphs += [made] * bool(places)
+        return [len(self.graphs) - 1, places] if places else None
 
     def failure(self, error):
         kinds = [kind.__name__ for kind in type(error).__mro__]
@@ -366,12 +380,12 @@ class Worker:
 
 def restrict(limits):
     """Give up root and what else a learner's process does not need."""
+    user = limits.pop("uid")
     if os.getuid() == 0:
         os.setgroups([])
-        os.setresgid(limits["uid"], limits["uid"], limits["uid"])
-        os.setresuid(limits["uid"], limits["uid"], limits["uid"])
-    for name in ("AS", "DATA", "FSIZE", "NPROC", "NOFILE", "CORE", "CPU"):
-        value = limits[name]
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 

@@ -580,6 +580,26 @@ def laplace_attention(Q, K, V, bandwidth):
     hand_in(folder, book(stem, laplace=cheat), stem=stem)
 
 
+READY = """
+def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
+    q, k, v = (layers.split_heads(x, heads) for x in (Q @ W_Q, K @ W_K, V @ W_V))
+    mask = None if allowed is None else allowed.expand(len(Q), len(Q[0]), len(K[0]))
+    mask = None if mask is None else mask[:, None]
+    made = nn.functional.scaled_dot_product_attention(q, k, v, mask)
+    return layers.merge_heads(made.nan_to_num(0)) @ W_O
+"""
+
+
+@case(
+    "a ready-made function where it is forbidden",
+    {"blank": 0},
+    stem="07_self_attention",
+)
+def _(folder):
+    stem = "07_self_attention"
+    hand_in(folder, book(stem, blank=READY), stem=stem)
+
+
 # ------------------------------------------------------------ against the line to the grader
 
 simple(

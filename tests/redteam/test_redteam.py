@@ -50,7 +50,8 @@ def graded(tmp_path_factory):
         home.mkdir(parents=True)
         case.fill(home)
     call = [sys.executable, "-m", "grading", str(submitted), "--out", str(out)]
-    call += ["--only", STEM, "--only", "01_what_attention_is", *LIMITS]
+    stems = dict.fromkeys(case.stem for case in CHOSEN.values())
+    call += [x for stem in stems for x in ("--only", stem)] + LIMITS
     before = solutions()
     (folder / "tmp").mkdir()
     run = subprocess.run(
@@ -124,7 +125,8 @@ def test_nothing_is_written_outside(graded):
     _, out, _ = graded
     kinds = {path.name for path in out.parent.iterdir()}
     assert kinds == {"submitted", "grades", "tmp"}
-    assert not list((out.parent / "tmp").iterdir())
+    left = {path.name for path in (out.parent / "tmp").iterdir()}
+    assert not {name for name in left if not name.startswith("torchinductor")}
     assert not (ROOT / "hacked").exists()
 
 
