@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 from grading import intake
@@ -35,6 +36,9 @@ def arguments():
     add("--only", action="append", metavar="STEM", help="grade this notebook (repeat)")
     add("--roster", type=Path, help="a file with a learner's folder name on each line")
     add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
+    add(
+        "--due", metavar="WHEN", type=datetime.fromisoformat, help="say what came later"
+    )
     add("--jobs", type=int, default=os.cpu_count(), help="submissions at a time")
     for name, kind in Limits.__annotations__.items():
         default = getattr(Limits, name)
@@ -75,14 +79,22 @@ def tasks(options, found, every, about, common):
             task = common | {"student": intake.identity(name), "stem": stem}
             task["path"] = paths[stem][-1] if paths.get(stem) else None
             data = bytes_of(task["path"]) if task["path"] else b""
-            task["key"] = digest(data, sources[stem], version.encode())
-            task["about"], task["remarks"] = about[stem], list(remarks)
+            late = lateness(task["path"], options.due)
+            task["key"] = digest(data, sources[stem], version.encode(), late.encode())
+            task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 count = len(paths[stem])
                 used = intake.shown(os.path.basename(task["path"]))
                 task["remarks"].append(f"{count} attempts; {used} counts")
                 keep(options.out, task, paths[stem])
             yield task
+
+
+def lateness(path, due):
+    """Say how late a file is by its time, or nothing when it is not."""
+    seconds = os.lstat(path).st_mtime - due.timestamp() if path and due else 0
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"late by {hours} h {minutes} min" if seconds > 0 else ""
 
 
 def keep(out, task, paths):

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import nbformat
 import numpy as np
 import pytest
 
 from grading import codec, intake, sandbox
+from grading.__main__ import lateness
 from tests.test_answers import (
     SOLUTIONS,
     answers,
@@ -183,6 +185,18 @@ def test_answers_get_the_points_of_one_process(tmp_path):
         failed = {c for row in result["rows"] for c in row["failed"]}
         seen[name, stem] = failed & tried[name, stem]
     assert code == 0 and seen == expected, text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-1, ""), (0, ""), (61, "late by 0 h 1 min"), (1e5, "late by 27 h 46 min")],
+)
+def test_late_work_is_told(tmp_path, seconds, said):
+    due = datetime(2030, 1, 1, 12)
+    (tmp_path / "x.ipynb").write_text("")
+    os.utime(tmp_path / "x.ipynb", (due.timestamp() + seconds,) * 2)
+    assert lateness(tmp_path / "x.ipynb", due) == said
+    assert lateness(tmp_path / "x.ipynb", None) == lateness(None, due) == ""
 
 
 @needs_sandbox
