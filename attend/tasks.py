@@ -29,7 +29,8 @@ def summaries(size, seed=0):
 def questions(size, seed=0):
     """Return `size` Pairs: facts and a question about one of them → the answer.
 
-    Nothing is said twice, so there is one answer. Otherwise like `summaries`.
+    Of each person and of each thing one fact is told, so there is one answer.
+    Otherwise like `summaries`.
     """
     return _pairs(_story, size, seed)
 
@@ -166,11 +167,10 @@ def _story(draw):
     said += [("like", thing) for thing in LIKED]
     said += [("work", f"at the {place}") for place in WORKPLACES]
     count = 1 + draw.below(8)
-    people, facts = draw.some(NAMES, count), {}
-    for verb, what in draw.some(said, count):  # each of these is said of one only
-        facts.setdefault((draw.one(people), verb), what)
-    story = " ".join(f"{n} {VERBS[verb]} {what} ." for (n, verb), what in facts.items())
-    (name, verb), what = draw.one(list(facts.items()))
+    people, said = draw.some(NAMES, count), draw.some(said, count)
+    facts = [(name, *fact) for name, fact in zip(people, said, strict=True)]
+    story = " ".join(f"{name} {VERBS[verb]} {what} ." for name, verb, what in facts)
+    name, verb, what = draw.one(facts)
     if draw.random() < 0.5:
         return f"{story} who {VERBS[verb]} {what} ?", name
     asked = "where" if verb in ("live", "work") else "what"

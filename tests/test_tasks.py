@@ -14,7 +14,7 @@ SIZE = 3_000
 # the first 500 pairs of seed 0, on every machine and Python
 FINGERPRINTS = {
     summaries: "98a2e006ba1a4f7f2fd249c80d8de05c237d6d5d5d5cad23c68b96bcfc3c4599",
-    questions: "c34ef2b94a1e92c3fcc0a3bb04aea85f97dc7781051a4a47fd79a950d2e5b9e5",
+    questions: "4b82f76892c942b74d94ce92fe482cb692934004bdc03a2aff229ef97e2d9c00",
     dialogues: "2ea032e7dae7543f62255d3b1fe5a9a7ed01a9b17962995921ea7fb894360bf2",
 }
 every_task = pytest.mark.parametrize("task", FINGERPRINTS, ids=lambda t: t.__name__)
@@ -97,7 +97,7 @@ def test_the_answer_is_the_only_one(pairs):
     for source, target in texts(pairs[questions]):
         *facts, asked = re.split(r" \. ", source)
         told = [fact.split(" ", 2) for fact in facts]
-        assert len({(who, verb) for who, verb, _ in told}) == len(told)
+        assert len({who for who, _, _ in told}) == len(told)
         assert len({(verb, what) for _, verb, what in told}) == len(told)
         if match := re.fullmatch(r"who (\w+) (.+) \?", asked):
             answers = [
