@@ -4,6 +4,7 @@
 - Chapters and solutions: an estimated reading time below the title.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
+- In the dark a figure's words and lines are light; its heat maps keep their colours.
 - Search cuts Chinese into characters and pairs of them.
 - Every page: the glossary's entries as previews, and no script that it does not use.
 """
@@ -40,8 +41,19 @@ function set() {{
 }}
 </script>
 """
+DARK = {  # a figure's colours by day, and by night
+    "#000000": "#d7dde4",
+    "#ffffff": "#121212",  # the page's own ground
+    "#6b7280": "#9aa4b2",
+    "#0072b2": "#4aa3df",
+    "#d55e00": "#f0843f",
+    "#009e73": "#27bd90",
+    "#cc79a7": "#dd9dc1",
+    "#e69f00": "#eeb23f",
+    "#56b4e9": "#93d3f7",
+}
 EARLY = ["documentation_options"]  # what inline scripts need
-WIDE = 330  # points; a wider figure has words too small for a phone when it shrinks
+WIDE = "330pt"  # a wider figure has words too small for a phone when it shrinks
 PAN = (
     '<div class="pan" style="--width: {}px" tabindex="0" role="group" '
     'aria-label="The figure; on a small screen it scrolls sideways">'
@@ -169,18 +181,29 @@ def table(title, columns, rows, numbers):
     )
 
 
+def pixels(size):
+    """Return a size in CSS pixels; 72 points are 96 of them."""
+    return float(size.rstrip("ptx")) * (4 / 3 if size.endswith("pt") else 1)
+
+
 def help_figures(app, doctree, docname):
-    """Let wide figures pan on a phone, and heat maps be followed by their table."""
-    for figure in list(doctree.findall(nodes.figure)):
-        for image in list(figure.findall(nodes.image)):
-            path = Path(app.srcdir, image["uri"])
-            if path.suffix != ".svg" or not path.exists():
-                continue
-            width = float(etree.parse(path).getroot().get("width").removesuffix("pt"))
-            if width > WIDE:
+    """Give figures their place before they are loaded, and heat maps their table.
+
+    A wide figure pans on a phone.
+    """
+    for image in list(doctree.findall(nodes.image)):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix != ".svg" or not path.exists():
+            continue
+        svg = etree.parse(path).getroot()
+        for side in ("width", "height"):
+            image[side] = str(round(pixels(svg.get(side))))
+        figure = image.parent
+        if isinstance(figure, nodes.figure):
+            if int(image["width"]) > pixels(WIDE):
                 place = figure.index(image)
                 figure.insert(place + 1, raw("</div>"))
-                figure.insert(place, raw(PAN.format(round(width * 4 / 3))))
+                figure.insert(place, raw(PAN.format(image["width"])))
             if maps := heat_maps(path):
                 tables = "".join(table(*one) for one in maps)
                 summary = "<summary>The numbers as a table</summary>"
@@ -188,6 +211,77 @@ def help_figures(app, doctree, docname):
                     f'<details class="numbers">{summary}<div>{tables}</div></details>'
                 )
                 figure.parent.insert(figure.parent.index(figure) + 1, raw(text))
+
+
+# ------------------------------------------------------------------ figures in the dark
+def ink(colour):
+    return f"--ink-{colour.removeprefix('#')}"
+
+
+def lies_on_a_map(group, box):
+    """Whether a part of a heat map's axes is drawn on its cells, in view of theirs."""
+    name = group.get("id", "")
+    if name.startswith("QuadMesh_"):
+        return True
+    if on_an_axis(group):
+        return False
+    if name.startswith("text_"):
+        inside = " ".join(node.get("transform", "") for node in group.iter(f"{SVG}g"))
+        place = re.search(r"translate\(([-\d.]+) ([-\d.]+)\)", inside)
+        left, top, right, bottom = box
+        x, y = map(float, place.groups())
+        return left < x < right and top < y < bottom
+    return name.startswith(("PathCollection_", "line2d_"))
+
+
+def extent(mesh):
+    """Return left, top, right, bottom of a heat map's cells."""
+    outlines = " ".join(path.get("d") for path in mesh.iter(f"{SVG}path"))
+    numbers = [float(number) for number in re.findall(r"[-\d.]+", outlines)]
+    x, y = numbers[::2], numbers[1::2]
+    return min(x), min(y), max(x), max(y)
+
+
+def theme(path):
+    """Let a figure of the built book follow the page's theme.
+
+    A picture's `prefers-color-scheme` is the `color-scheme` of the page around it.
+    """
+    tree = etree.parse(path)
+    root = tree.getroot()
+    if (
+        b"Matplotlib" not in etree.tostring(root)
+        or root.find(f"{SVG}style") is not None
+    ):
+        return
+    kept = set()
+    for axes in groups(tree, "axes_"):
+        for mesh in groups(axes, "QuadMesh_"):
+            for group in groups(axes, ""):
+                if lies_on_a_map(group, extent(mesh)):
+                    kept.update(group.iter())
+                    black = f"fill: #000000; {group.get('style', '')}"
+                    group.set("style", black)  # if nothing inside says otherwise
+    for element in root.iter():
+        if (style := element.get("style")) and element not in kept:
+            for colour in DARK:
+                style = style.replace(colour, f"var({ink(colour)})")
+            element.set("style", style)
+    day = " ".join(f"{ink(colour)}: {colour};" for colour in DARK)
+    night = " ".join(f"{ink(colour)}: {other};" for colour, other in DARK.items())
+    style = etree.Element(f"{SVG}style")
+    style.text = f"""
+svg {{ fill: var({ink("#000000")}); {day} }}
+@media screen and (prefers-color-scheme: dark) {{ svg {{ {night} }} }}
+"""
+    root.insert(0, style)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def theme_figures(app, error):
+    if not error:
+        for path in Path(app.outdir, "_images").glob("*.svg"):
+            theme(path)
 
 
 # ------------------------------------------------------------------ search
@@ -244,6 +338,11 @@ def finish_page(app, pagename, templatename, context, doctree):
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
+    context["body"] = re.sub(  # as attributes they give way to a small screen's width
+        r'style="width: (\d+)px; height: (\d+)px;"',
+        r'width="\1" height="\2"',
+        context.get("body", ""),
+    )
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
         context["body"] = context.get("body", "").replace(role, "")  # other unfulfilled
     if doctree and pagename.startswith(("chapters/", "solutions/")):
@@ -283,4 +382,5 @@ def setup(app):
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
+    app.connect("build-finished", theme_figures)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
