@@ -3,7 +3,8 @@
     python -m tools.pdf [HTML FOLDER] [PDF]     by default those that `make pdf` uses
 
 All pages become one page, which headless Chromium prints twice: the first print tells
-on which page each chapter begins, the second has these numbers in its contents.
+on which page each chapter begins, the second has these numbers in its contents. What
+is a question's answer, and why, stands below the questions.
 """
 
 import json
@@ -21,7 +22,16 @@ from tools.notebooks import ROOT
 
 HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "learning-to-attend.pdf"
+FONT = ROOT / "attend" / "fonts" / "AttendSansSC.ttf"
 STYLE = """
+@font-face {  /* one glyph, one character: larger fonts print 力 as a radical's sign */
+  font-family: "Attend Sans SC"; src: url("FONT"); unicode-range: U+2E80-9FFF;
+}
+html[data-theme="light"] {
+  --pst-font-family-base: "Attend Sans SC", sans-serif;
+  --pst-font-family-heading: "Attend Sans SC", sans-serif;
+  --pst-font-family-monospace: "Attend Sans SC", monospace;
+}
 @page { size: A4; margin: 20mm 18mm 20mm; }
 html { font-size: 10.5pt; }
 body { background: white; }
@@ -39,9 +49,10 @@ details.hide > summary { display: none !important; }
 details.hide * { animation: none !important; opacity: 1 !important; }
 .cover { padding-top: 90mm; }
 .cover h1 { font-size: 3rem; }
-.contents { break-before: page; }
+.contents { break-before: page; padding: 0; border: 0; background: none; }
 .contents p { margin: 0.9rem 0 0.2rem; font-weight: 600; }
-.contents a { display: flex; gap: 0.4rem; color: inherit; text-decoration: none; }
+.contents a { display: flex; gap: 0.4rem; align-items: baseline; }
+.contents a { color: inherit; text-decoration: none; }
 .contents a span:nth-child(2) { flex: 1; border-bottom: 1px dotted #888; }
 .quiz .options { counter-reset: option; }
 .bd-article .quiz summary { counter-increment: option; }
@@ -77,6 +88,12 @@ PREPARE = """async () => {
   }
   const drawn = [...document.images].map((image) => image.decode().catch(() => {}));
   await Promise.all(drawn);
+}"""
+
+NUMBER = """(numbers) => {
+  for (const link of document.querySelectorAll(".contents a")) {
+    link.lastElementChild.textContent = numbers[link.hash.slice(1)];
+  }
 }"""
 
 
@@ -119,19 +136,18 @@ def article(folder, page, known):
     return found
 
 
-def contents(parts, titles, numbers):
-    """Return the table of contents; a page that has no number yet shows 000."""
+def contents(parts, titles):
+    """Return the table of contents, whose numbers are yet to come."""
     lines = ["<nav class='contents'><h1>Contents</h1>"]
     for caption, pages in parts:
         lines.append(f"<p>{caption}</p>" if caption else "")
         for page in pages:
-            name, number = slug(page), numbers.get(slug(page), "000")
-            words = f"<span>{titles[page]}</span><span></span><span>{number}</span>"
-            lines.append(f'<a href="#{name}">{words}</a>')
+            words = f"<span>{titles[page]}</span><span></span><span>000</span>"
+            lines.append(f'<a href="#{slug(page)}">{words}</a>')
     return "\n".join([*lines, "</nav>"])
 
 
-def one_page(folder, parts, given, numbers):
+def one_page(folder, parts, given):
     """Return the whole book as one HTML page."""
     pages = [page for _, part in parts for page in part]
     known = {(folder / page).with_suffix(".html").resolve(): page for page in pages}
@@ -153,14 +169,15 @@ def one_page(folder, parts, given, numbers):
     classes = "tex2jax_process|mathjax_process|math|output_area"
     options = json.dumps({"options": {"processHtmlClass": classes}})
     body = "\n".join(html.tostring(a, encoding="unicode") for a in articles.values())
+    style = STYLE.replace("FONT", FONT.as_uri(), 1)
     return f"""<!doctype html>
 <html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">
-<title>Learning to Attend</title>{links}<style>{STYLE}</style>
+<title>Learning to Attend</title>{links}<style>{style}</style>
 <script>window.MathJax = {options};</script>
 <script defer src="{static}/mathjax/tex-chtml.js"></script></head>
 <body><div class="cover"><h1>Learning to Attend</h1>
 <p>The attention mechanism, from the idea to a working translator</p></div>
-{contents(parts, titles, numbers)}
+{contents(parts, titles)}
 <main class="bd-content">{body}</main></body></html>"""
 
 
@@ -181,19 +198,17 @@ def main():
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
         sys.exit("The PDF is printed by Chromium: install it (Debian: chromium)")
-    (parts, titles), numbers = reading_order(), {}
+    parts, titles = reading_order()
     source = target.with_suffix(".html")
+    source.write_text(one_page(folder, parts, titles), encoding="utf-8")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         tab = browser.new_page()
-        tab.set_default_timeout(300_000)
+        tab.set_default_timeout(0)  # a big book, perhaps a small machine: no limit
+        tab.goto(source.as_uri(), wait_until="load")
+        tab.evaluate(PREPARE)
         for _ in range(2):
-            source.write_text(
-                one_page(folder, parts, titles, numbers), encoding="utf-8"
-            )
-            tab.goto(source.as_uri(), wait_until="load")
-            tab.evaluate(PREPARE)
             tab.pdf(
                 path=target,
                 prefer_css_page_size=True,
@@ -204,7 +219,7 @@ def main():
                 outline=True,
                 tagged=True,
             )
-            numbers = beginnings(target, parts)
+            tab.evaluate(NUMBER, beginnings(target, parts))
         browser.close()
     source.unlink()
     print(f"{target}: {len(PdfReader(target).pages)} pages")

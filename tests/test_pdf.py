@@ -1,0 +1,78 @@
+"""The printed book: numbered pages, contents, Chinese words, questions with reasons."""
+
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+import yaml
+from pypdf import PdfReader
+
+from tools.notebooks import ROOT, notebooks
+
+
+def words(text):
+    """Return a text's letters and digits: a line's end may stand between any two."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text))
+
+
+@pytest.fixture(scope="module")
+def printed(book, tmp_path_factory):
+    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
+        pytest.skip("make pdf needs chromium on PATH")
+    path = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    command = [sys.executable, "-m", "tools.pdf", book, path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return PdfReader(path)
+
+
+@pytest.fixture(scope="module")
+def texts(printed):
+    return [page.extract_text() for page in printed.pages]
+
+
+def test_every_printed_page_has_its_number(texts):
+    assert len(texts) > 100
+    for number, text in enumerate(texts, start=1):
+        assert str(number) in (text.split()[0], text.split()[-1]), number
+
+
+def test_the_contents_name_the_page_of_every_chapter(printed, texts, pages, book):
+    outline = {words(entry.title) for entry in flat(printed.outline)}
+    contents = words("".join(texts[1:4]))
+    for chapter in notebooks("chapters"):
+        page = pages[book / "chapters" / f"{chapter.stem}.html"]
+        title = words(page.xpath("string(//article//h1)").rstrip("#"))
+        assert title in outline
+        number = re.search(rf"{title}(\d+?)(?=\D|$)", contents)
+        assert number, f"{title} is not in the contents"
+        assert title in words(texts[int(number[1]) - 1])[: 2 * len(title)]
+
+
+def flat(outline):
+    for entry in outline:
+        if isinstance(entry, list):
+            yield from flat(entry)
+        else:
+            yield entry
+
+
+def test_chinese_words_can_be_found_and_copied(texts):
+    everything = words("".join(texts))
+    for word in ("注意力", "上下文向量", "汤姆"):
+        assert word in everything
+
+
+def test_every_question_is_printed_with_its_reasons(texts):
+    everything = words("".join(texts))
+    for path in sorted((ROOT / "book" / "quizzes").glob("*.yml")):
+        if not (ROOT / "chapters" / f"{path.stem}.ipynb").exists():
+            continue
+        for question in yaml.safe_load(path.read_text(encoding="utf-8")):
+            for option in question["options"]:
+                plain = re.split(r"[$`*]", option["why"])
+                longest = max(plain[::2], key=len)
+                assert words(longest) in everything, (path.stem, option["why"])
