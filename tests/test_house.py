@@ -59,8 +59,9 @@ def test_title_says_number_and_idea_of_the_stem(path):
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_cells_are_short(path):
     lengths = {cell.id: len(cell.source.splitlines()) for cell in code_cells(path)}
-    long = {cell: length for cell, length in lengths.items() if length > 25}
-    assert not long
+    classes = {cell.id for cell in code_cells(path) if cell.source.startswith("class ")}
+    for cell, length in lengths.items():
+        assert length <= (40 if cell in classes else 25), cell
     assert statistics.median(lengths.values()) <= 12
     assert next(iter(lengths.values())) <= 12, "the set-up cell is short"
 
@@ -100,7 +101,7 @@ def sections(path):
     yield from zip(parts[1::2], parts[2::2], strict=True)
 
 
-@pytest.mark.parametrize("module", ["attention.py", "layers.py"])
+@pytest.mark.parametrize("module", ["attention.py", "layers.py", "seq2seq.py"])
 def test_the_package_holds_the_same_text_as_the_chapters(module):
     path = ROOT / "attend" / module
     if not path.exists():
@@ -121,7 +122,7 @@ def test_the_package_holds_the_same_text_as_the_chapters(module):
 def test_a_chapter_imports_only_what_earlier_ones_built(path):
     number = int(path.stem[:2])
     built = {}
-    for module in ("attention", "layers"):
+    for module in ("attention", "layers", "seq2seq"):
         file = ROOT / "attend" / f"{module}.py"
         for chapter, source in sections(file) if file.exists() else ():
             for function in definitions(ast.parse(source)):
