@@ -56,8 +56,9 @@ def plan():
     rules, few = ("additive", "general", "dot", "scaled dot"), {"tokens": 1_200_000}
     runs = [model(s) for s in range(5) for model in (attending, plain)]
     runs += [model(s, longest=20) for s in range(5) for model in (attending, plain)]
-    for seed in range(2):
+    for seed in range(3):
         runs += [attending(seed, r, v) for r in rules for v in ("states", "words")]
+    for seed in range(2):
         runs += [plain(seed, reverse="source"), plain(seed, 32), plain(seed, 128)]
         for model in (attending, plain):
             runs += [model(seed, tokens=300_000), model(seed, **few)]
