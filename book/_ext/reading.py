@@ -29,7 +29,7 @@ QUIZZES = HERE.parent / "quizzes"
 UNUSED = ("thebe", "design-tabs", "sphinx-design")  # extensions that no page uses
 SVG = "{http://www.w3.org/2000/svg}"
 LATER = """
-<link rel="preload" as="script" href="{0}">
+<link rel="preload" as="script" href="{0}" fetchpriority="low">
 <script>// formulas are set once the words are on the screen
 addEventListener("DOMContentLoaded", () => {{
   requestAnimationFrame(() => setTimeout(set));
