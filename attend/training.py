@@ -9,6 +9,7 @@ A model has `start(source)` and `step(memory, state, words)`, as in `attend.seq2
 """
 
 import math
+import os
 import random
 
 import numpy as np
@@ -76,7 +77,8 @@ def train(model, pairs, vocabularies, watch=None, **options):
     )
     losses = np.empty(len(plan))
     model.train()
-    for step, (source, target) in enumerate(tqdm(plan, leave=False)):
+    quiet = bool(os.environ.get("TQDM_DISABLE"))  # a notebook's bar does not ask it
+    for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
         if watch:
             watch(step)
         loss = loss_of(model, source, target)
