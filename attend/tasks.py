@@ -229,7 +229,7 @@ def _booking(draw):
             thanks = f"thank you , {told['name']} . a table {booked} ."
             return " ".join(said), f"{reply} {thanks}"
         slot, reply = missing[0], f"{reply} {ASKED[missing[0]]}"
-        if draw.random() < 0.2:
+        if draw.random() < 0.1:
             return " ".join(said), reply
         told[slot] = draw.one(SLOTS[slot])
         answer = "my name is" if slot == "name" else slot

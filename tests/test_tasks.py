@@ -15,7 +15,7 @@ SIZE = 3_000
 FINGERPRINTS = {
     summaries: "98a2e006ba1a4f7f2fd249c80d8de05c237d6d5d5d5cad23c68b96bcfc3c4599",
     questions: "4b82f76892c942b74d94ce92fe482cb692934004bdc03a2aff229ef97e2d9c00",
-    dialogues: "2ea032e7dae7543f62255d3b1fe5a9a7ed01a9b17962995921ea7fb894360bf2",
+    dialogues: "25d3db48c863170bc17d04911f96ee5199949df236544a8a43481eec57b17d96",
 }
 every_task = pytest.mark.parametrize("task", FINGERPRINTS, ids=lambda t: t.__name__)
 
