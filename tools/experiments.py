@@ -63,7 +63,7 @@ def plan():
         for model in (attending, plain):
             runs += [model(seed, tokens=300_000), model(seed, **few)]
             runs += [model(seed, pairs=n, **few) for n in (1_000, 3_000, 10_000)]
-    runs += [plain(0, tokens=7_200_000), plain(0, 256)]
+    runs += [plain(0, tokens=7_200_000)]
     real = {"pairs": 0, "tokens": 1_200_000, "corpus": "libreoffice"}
     for seed in range(3):
         runs += [attending(seed, width=128, **real), plain(seed, 124, **real)]
