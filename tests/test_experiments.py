@@ -2,7 +2,9 @@
 
 import csv
 import functools
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 import pytest
@@ -129,6 +131,9 @@ class Pool:
     def __exit__(self, *error):
         return False
 
+    def shutdown(self, **options):
+        pass
+
     def submit(self, function, *arguments):
         job = functools.partial(function, *arguments)
         job.result = functools.cache(job)
@@ -193,6 +198,27 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(small, first):
     assert count(load(path)) == whole(five)
     before = path.read_bytes()
     assert start() == [] and path.read_bytes() == before
+
+
+def test_a_run_that_fails_stops_those_that_wait(small, monkeypatch):
+    five, path, start = small
+    works, begun = experiments.execute, []
+
+    def execute(run):
+        begun.append(run)
+        if run == five[1]:
+            raise FloatingPointError("the loss is nan")
+        time.sleep(0.2)  # time enough to hear of the failure
+        return works(run)
+
+    monkeypatch.setattr(experiments, "execute", execute)
+    pool = lambda jobs, **_: ThreadPoolExecutor(jobs)  # noqa: E731
+    monkeypatch.setattr(experiments, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(experiments, "as_completed", as_completed)
+    with pytest.raises(FloatingPointError):
+        experiments.main()
+    assert finished(load(path)) == {five[0]}
+    assert begun in (five[:2], five[:3]), "at most the one that had begun went on"
 
 
 def test_many_interruptions_lose_nothing(small):

@@ -203,10 +203,14 @@ def main():
     os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
     begin = time.time()
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for run in as_completed([pool.submit(execute, run) for run in todo]):
-            save(load() + run.result())  # read again: another may write it, too
-            line = run.result()[-1]
-            print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
+        try:
+            for run in as_completed([pool.submit(execute, run) for run in todo]):
+                save(load() + run.result())  # read again: another may write it, too
+                line = run.result()[-1]
+                print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
+        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 if __name__ == "__main__":
