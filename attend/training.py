@@ -11,6 +11,7 @@ A model has `start(source)` and `step(memory, state, words)`, as in `attend.seq2
 import math
 import os
 import random
+from contextlib import nullcontext
 
 import numpy as np
 import sacrebleu
@@ -18,6 +19,7 @@ import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from attend import gru
 from attend.corpus import BOS, EOS, PAD, Pair, batches
 
 TOKENS = 2_400_000  # target words of one training, EOS included
@@ -62,11 +64,12 @@ def loss_of(model, source, target):
     )
 
 
-def train(model, pairs, vocabularies, watch=None, **options):
+def train(model, pairs, vocabularies, watch=None, fast=True, **options):
     """Train the model in place; return the loss of every step (steps,), in nats.
 
-    `watch(step)` is called before each step and once at the end. The options are those
-    of `lessons`. Raises FloatingPointError when a loss is not finite.
+    `watch(step)` is called before each step and once at the end. Its GRUs compute the
+    fast way of `attend.gru` meanwhile, unless fast is False. The options are those of
+    `lessons`. Raises FloatingPointError when a loss is not finite.
     """
     plan = lessons(pairs, vocabularies, **options)
     optimizer = torch.optim.AdamW(
@@ -78,22 +81,23 @@ def train(model, pairs, vocabularies, watch=None, **options):
     losses = np.empty(len(plan))
     model.train()
     quiet = bool(os.environ.get("TQDM_DISABLE"))  # a notebook's bar does not ask it
-    for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
-        if watch:
-            watch(step)
-        loss = loss_of(model, source, target)
-        losses[step] = loss.item()
-        if not math.isfinite(losses[step]):
-            words = " ".join(vocabularies[0].decode(source[0].tolist()))
-            raise FloatingPointError(
-                f"the loss of step {step} is {losses[step]}, in the batch that begins "
-                f"with: {words}"
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        rate.step()
+    with gru.fast(model) if fast else nullcontext():
+        for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
+            if watch:
+                watch(step)
+            loss = loss_of(model, source, target)
+            losses[step] = loss.item()
+            if not math.isfinite(losses[step]):
+                words = " ".join(vocabularies[0].decode(source[0].tolist()))
+                raise FloatingPointError(
+                    f"the loss of step {step} is {losses[step]}, in the batch "
+                    f"that begins with: {words}"
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            rate.step()
     if watch:
         watch(len(plan))
     model.eval()

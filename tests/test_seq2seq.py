@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from attend import training
+from attend import gru, training
 from attend.corpus import (
     BOS,
     EOS,
@@ -107,6 +107,47 @@ def test_step_by_step_equals_all_at_once(name):
         close(one[:, 0], logits[:, t])
         if weights is not None:
             close(look[:, 0], weights[:, t])
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_the_fast_gru_computes_what_nn_gru_computes(both, given):
+    torch.manual_seed(0)
+    model = nn.GRU(5, 4, bidirectional=both, batch_first=True).double()
+    X = torch.randn(3, 6, 5, dtype=torch.double, requires_grad=True)
+    h = torch.randn(1 + both, 3, 4, dtype=torch.double, requires_grad=True)
+    inputs = [X, h] if given else [X]
+    learned = [*inputs, *model.parameters()]
+
+    def run():
+        states, last = model(*inputs)
+        loss = (states.cos() * states.detach().sin()).sum() + last.exp().sum()
+        return states, last, *torch.autograd.grad(loss, learned)
+
+    slow = run()
+    with gru.fast(model):
+        assert type(model) is gru.GRU
+        close(run(), slow, 1e-12)
+    assert type(model) is nn.GRU
+
+
+def test_the_fast_gru_leaves_the_others_alone_and_always_goes():
+    kinds = {"num_layers": 2}, {"batch_first": False}, {"bias": False}
+    kinds = [nn.GRU(4, 4, **({"batch_first": True} | kind)) for kind in kinds]
+    model = nn.ModuleList([*kinds, nn.LSTM(4, 4), nn.GRU(4, 4, batch_first=True)])
+    with pytest.raises(KeyboardInterrupt), gru.fast(model):
+        assert [type(m) is gru.GRU for m in model] == [False] * 4 + [True]
+        raise KeyboardInterrupt
+    assert type(model[-1]) is nn.GRU
+
+
+@pytest.mark.parametrize("name", ["without", "additive"])
+def test_training_fast_or_not_is_the_same_training(name):
+    one, other = make(name), make(name)
+    slow = training.train(one, pairs(60), WORDS, tokens=600, fast=False)
+    fast = training.train(other, pairs(60), WORDS, tokens=600)
+    np.testing.assert_allclose(fast, slow, rtol=1e-4)
+    assert type(other.gru) is nn.GRU
 
 
 @every_model
