@@ -387,6 +387,9 @@ def test_the_figure_that_jupyterlab_shows_brings_its_own_script(tab):
     shown = tab.locator("figure.microscope.is-live")
     assert check(shown)["query"] == 0
     assert "</script>" in shown.inner_text()
+    controls = "input, select, button"  # whose arrow keys JupyterLab must not take
+    kept = shown.locator(f":is({controls})[data-lm-suppress-shortcuts=true]")
+    assert kept.count() == shown.locator(controls).count() > 0
     tab.set_content(figure._repr_html_() * 2)  # a second cell brings it again
     assert tab.locator("figure.microscope.is-live .live").count() == 2
 

@@ -235,6 +235,11 @@
       spoken,
     );
 
+    // JupyterLab takes no key, such as an arrow, from the control that has the focus
+    for (const control of live.querySelectorAll("input, select, button")) {
+      control.dataset.lmSuppressShortcuts = "true";
+    }
+
     // -------------------------------------------------------------- what is shown
     let quiet;
     function show() {
