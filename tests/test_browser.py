@@ -39,6 +39,21 @@ THIN = """() => {  // one word of every colour in the code: thousands more look 
     seen.add(kind);
   }
 }"""
+SELECTORS = """(text) => {  // those of a style sheet that match, and all in the page
+  const whole = new CSSStyleSheet();
+  whole.replaceSync(text);
+  const all = (rules) => [...rules].flatMap((rule) => [
+    ...(rule.selectorText?.split(/,\\s*(?![^(]*\\))/) ?? []),
+    ...all(rule.cssRules ?? []),
+  ]);
+  const state = /::?(before|after|hover|active|visited|focus[a-z-]*)\\b/g;
+  const matches = (one) => {
+    const plain = one.replace(state, "");
+    return CSS.supports(`selector(${plain})`) && document.querySelector(plain);
+  };
+  const [own] = [...document.styleSheets].filter((s) => s.href?.includes("pydata"));
+  return [all(whole.cssRules).filter(matches), all(own.cssRules)];
+}"""
 AXE = """async (dark) => {
   if (dark) document.documentElement.dataset.theme = "dark";
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -60,7 +75,11 @@ def transferred(path):
 
 
 def settled(tab):
-    """Wait until the formulas are set, their fonts are there and all is painted."""
+    """Wait until pictures and fonts are there, formulas are set and all is painted."""
+    tab.evaluate("""async () => {
+      for (const image of document.images) image.loading = "eager";
+      await Promise.all([...document.images].map((image) => image.decode()));
+    }""")
     if tab.locator("link[rel=preload][href*=mathjax]").count():
         tab.wait_for_function("globalThis.MathJax?.startup?.document")
         tab.evaluate("MathJax.startup.promise")
@@ -143,6 +162,27 @@ def test_no_page_has_a_violation_of_wcag_2_2_aa(site, book, pages, new_tab):
         for dark in (False, True):
             found |= {(name, dark, *one) for one in tab.evaluate(AXE, dark)}
     assert not found
+
+
+@pytest.mark.parametrize(
+    "name", ["book/intro", "chapters/04_scoring_rules", "search", "genindex"]
+)
+def test_no_style_or_icon_that_a_page_uses_was_taken_out(site, book, tab, name):
+    """Against the theme as it was installed: states of an element are not needed."""
+    import pydata_sphinx_theme
+    from fontTools.ttLib import TTFont
+
+    installed = Path(pydata_sphinx_theme.__file__).parent / "theme"
+    (whole,) = installed.rglob("pydata-sphinx-theme.css")
+    tab.goto(f"{site}/{name}.html", wait_until="load")
+    used, kept = tab.evaluate(SELECTORS, whole.read_text("utf-8"))
+    assert len(used) > 100
+    assert not set(used) - set(kept)
+    (font,) = book.rglob("fa-solid-900.woff2")
+    signs = tab.evaluate("""() => [...document.querySelectorAll("i.fa-solid")].map(
+      (icon) => getComputedStyle(icon, "::before").content.replaceAll('"', ""))""")
+    assert {ord(sign) for sign in signs} <= set(TTFont(font).getBestCmap())
+    assert len(set(signs)) > 3
 
 
 @pytest.mark.skipif("SPEED" not in os.environ, reason="a clock needs rest: make speed")

@@ -122,6 +122,7 @@ def article(folder, page, known):
         element.set("id", f"{slug(page)}--{element.get('id')}")
     found.set("id", slug(page))
     for image in found.xpath(".//img[@src]"):
+        image.attrib.pop("loading", None)  # all of them are printed
         image.set("src", (path.parent / unquote(image.get("src"))).resolve().as_uri())
     for link in found.xpath(".//a[@href]"):
         url, anchor = urldefrag(unquote(link.get("href")))

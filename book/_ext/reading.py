@@ -6,7 +6,8 @@
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
 - Search cuts Chinese into characters and pairs of them.
-- Every page: the glossary's entries as previews, and no script that it does not use.
+- Every page: the glossary's entries as previews; no script, style or icon that no page
+  uses, and a picture only when it comes near the screen.
 """
 
 import html
@@ -18,6 +19,8 @@ import nbformat
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from lxml import etree
 from lxml import html as parser
 from sphinx.search import languages
@@ -26,7 +29,9 @@ from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).parent
 QUIZZES = HERE.parent / "quizzes"
-UNUSED = ("thebe", "design-tabs", "sphinx-design")  # extensions that no page uses
+# extensions that no page uses
+UNUSED = ("thebe", "design-tabs", "sphinx-design", "togglebutton", "togglehint")
+UNUSED += ("toggleopenonprint",)
 SVG = "{http://www.w3.org/2000/svg}"
 LATER = """
 <link rel="preload" as="script" href="{0}" fetchpriority="low">
@@ -340,7 +345,7 @@ def finish_page(app, pagename, templatename, context, doctree):
         context["script_files"].append(file)
     context["body"] = re.sub(  # as attributes they give way to a small screen's width
         r'style="width: (\d+)px; height: (\d+)px;"',
-        r'width="\1" height="\2"',
+        r'width="\1" height="\2" loading="lazy"',  # its place is known: nothing jumps
         context.get("body", ""),
     )
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
@@ -374,6 +379,59 @@ def write_previews(app, error):
     target.write_text(f"globalThis.glossary = {text};\n", encoding="utf-8")
 
 
+# ------------------------------------------------------------------ styles and icons
+def words_of(pages):
+    """Return the classes of all pages, and every word of the scripts they load."""
+    words, scripts = set(), set()
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for classes in re.findall(r'class="([^"]*)"', text):
+            words.update(classes.split())
+        for script in re.findall(r'<script[^>]* src="([^"?]+)', text):
+            scripts.add((page.parent / script).resolve())
+    for script in scripts:
+        words.update(re.findall(r"[\w-]+", script.read_text(encoding="utf-8")))
+    return words
+
+
+def trimmed(css, words):
+    """Return a style sheet without the rules for classes that no page can have."""
+
+    def wanted(selector):
+        plain = re.sub(r"\([^()]*\)", "", selector)  # :not(.this) may well be absent
+        classes = re.findall(r"\.(-?[A-Za-z_][\w-]*)", plain)
+        return all(c in words or c.startswith("bs-") for c in classes)  # bs-: composed
+
+    def rule(found):
+        selectors = re.split(r",(?![^(]*\))", found[1])
+        kept = ",".join(filter(wanted, selectors))
+        return f"{kept}{{{found[2]}}}" if kept else ""
+
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"([^{};]+)\{([^{}]*)\}", rule, css)
+    return re.sub(r"@(?:media|supports)[^{}]*\{\s*\}", "", css)
+
+
+def trim_styles(app, error):
+    """Take out of the theme's styles, and of its font of icons, what no page uses."""
+    if error:
+        return
+    static = Path(app.outdir, "_static")
+    pages = [p for p in Path(app.outdir).rglob("*.html") if static not in p.parents]
+    words = words_of(pages)
+    theme_css = static / "styles" / "pydata-sphinx-theme.css"
+    for path in (theme_css, *static.glob("mystnb.*.css")):
+        text = trimmed(path.read_text(encoding="utf-8"), words)
+        path.write_text(text, encoding="utf-8")
+    icons = TTFont(static / "vendor/fontawesome/webfonts/fa-solid-900.ttf")
+    shown = re.findall(r"\\([ef][0-9a-f]{3})", theme_css.read_text(encoding="utf-8"))
+    cutter = subset.Subsetter()
+    cutter.populate(unicodes=[int(code, 16) for code in shown])
+    cutter.subset(icons)
+    icons.flavor = "woff2"
+    icons.save(static / "vendor/fontawesome/webfonts/fa-solid-900.woff2")
+
+
 def setup(app):
     languages[SearchBoth.lang] = SearchBoth
     app.add_directive("check-yourself", CheckYourself)
@@ -383,4 +441,5 @@ def setup(app):
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
     app.connect("build-finished", theme_figures)
+    app.connect("build-finished", trim_styles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
