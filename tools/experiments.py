@@ -59,7 +59,8 @@ def plan():
     for seed in range(3):
         runs += [attending(seed, r, v) for r in rules for v in ("states", "words")]
     for seed in range(2):
-        runs += [plain(seed, reverse="source"), plain(seed, 32), plain(seed, 128)]
+        runs += [plain(seed, width) for width in (32, 128, 256)]
+        runs += [plain(seed, reverse="source")]
         for model in (attending, plain):
             runs += [model(seed, tokens=300_000), model(seed, **few)]
             runs += [model(seed, pairs=n, **few) for n in (1_000, 3_000, 10_000)]
