@@ -36,9 +36,8 @@ def arguments():
     add("--only", action="append", metavar="STEM", help="grade this notebook (repeat)")
     add("--roster", type=Path, help="a file with a learner's folder name on each line")
     add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
-    add(
-        "--due", metavar="WHEN", type=datetime.fromisoformat, help="say what came later"
-    )
+    when = datetime.fromisoformat
+    add("--due", metavar="WHEN", type=when, help="say what came later")
     add("--jobs", type=int, default=os.cpu_count(), help="submissions at a time")
     for name, kind in Limits.__annotations__.items():
         default = getattr(Limits, name)
@@ -49,10 +48,8 @@ def arguments():
 
 
 def digest(*parts):
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(hashlib.sha256(part).digest())
-    return total.hexdigest()
+    hashes = [hashlib.sha256(part).digest() for part in parts]
+    return hashlib.sha256(b"".join(hashes)).hexdigest()
 
 
 def code():
@@ -80,7 +77,7 @@ def tasks(options, found, every, about, common):
             task["path"] = paths[stem][-1] if paths.get(stem) else None
             data = bytes_of(task["path"]) if task["path"] else b""
             late = lateness(task["path"], options.due)
-            task["key"] = digest(data, sources[stem], version.encode(), late.encode())
+            task["key"] = digest(data, sources[stem], version.encode())
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 count = len(paths[stem])
@@ -105,6 +102,11 @@ def keep(out, task, paths):
         target.write_bytes(bytes_of(path))
 
 
+def refuse(reason):
+    print(reason, file=sys.stderr)
+    sys.exit(2)
+
+
 def main():
     options = arguments()
     if options.folder == "doctor":
@@ -114,18 +116,16 @@ def main():
     if options.folder == "export":
         options.out = Path(options.rest or options.out)
     elif not os.path.isdir(options.folder):
-        print(f"{options.folder}: there is no such folder", file=sys.stderr)
-        sys.exit(2)
-    if not options.unsafe and options.folder != "export" and bubblewrap()[1]:
-        print(
-            f"No sandbox, no grading: {bubblewrap()[1]}; --unsafe runs learners' code "
-            "with all your rights.",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+        refuse(f"{options.folder}: there is no such folder")
+    elif not options.unsafe and (problem := bubblewrap()[1]):
+        risk = "--unsafe runs learners' code with all your rights."
+        refuse(f"No sandbox, no grading: {problem}; {risk}")
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as work:
         os.chmod(work, 0o755)
-        sys.exit(grade(options, work))
+        try:
+            sys.exit(grade(options, work))
+        except KeyboardInterrupt:
+            refuse("Stopped. What was graded is kept: the same command goes on.")
 
 
 def grade(options, work):
@@ -137,23 +137,22 @@ def grade(options, work):
     every = {p.stem: p for p in sorted(options.source.glob("*/*.ipynb"))}
     stems = {s: p for s, p in every.items() if not options.only or s in options.only}
     if not stems:
-        print("There is no such exercise.", file=sys.stderr)
-        return 2
+        refuse("There is no such exercise.")
     course = Path(work, "course")
     about = job.prepare(course, stems)
     cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
     log = out / "results.jsonl"
     if options.folder == "export":
         names = json.loads((out / "students.json").read_text())
-        results = [r for r in report.recorded(log).values() if r["stem"] in stems]
-        report.graded(out, results, cells)
-        report.report(out, results, names)
+        results = report.recorded(log).values()
+        results = [r for r in results if r["stem"] in stems and r["student"] in names]
+        report.tables(out, results, cells, names)
         return 0
     found, remarks = intake.students(options.folder)
-    roster = options.roster.read_text("utf-8").splitlines() if options.roster else None
-    roster = roster and [line.strip() for line in roster if line.strip()]
-    strangers = sorted(set(found) - set(roster)) if roster else []
-    absent = sorted(set(roster) - set(found)) if roster else []
+    lines = options.roster.read_text("utf-8").splitlines() if options.roster else []
+    roster = {line.strip() for line in lines} - {""}
+    strangers = sorted(set(found) - roster) if roster else []
+    absent = sorted(roster - set(found))
     found |= dict.fromkeys(absent)
     names = {intake.identity(name): intake.shown(name) for name in found}
     common = {
@@ -166,33 +165,33 @@ def grade(options, work):
         "slot": 0,
     }
     before, results, todo = report.recorded(log), [], []
-    for task in tasks(options, found, every, about, common):
-        old = before.get((task["student"], task["stem"]))
-        if not task["path"]:
-            reason = "nothing was handed in"
-            made = job.outcome(task, {}, {}, task["remarks"], "missing", reason)
-            results.append(made)
-        elif old and old["key"] == task["key"]:
-            results.append(old)
-        else:
-            todo.append(task)
     report.write(out / "students.json", json.dumps(names, sort_keys=True, indent=1))
-    kept = len(results)
     with open(log, "a", encoding="utf-8") as file:
+        for task in tasks(options, found, every, about, common):
+            old = before.get((task["student"], task["stem"]))
+            if not task["path"]:
+                missing = "missing", "nothing was handed in"
+                made = job.outcome(task, {}, {}, [], *missing)
+            elif old and old["key"] == task["key"]:
+                made = job.remarked(old, task)
+            else:
+                todo.append(task)
+                continue
+            results.append(made)
+            if made != old:
+                report.record(file, made)
+        kept = len(results)
         for number, result in enumerate(pool.run(todo, options), 1):
             report.record(file, result)
             results.append(result)
             if sys.stderr.isatty():
                 print(f"\r{number} of {len(todo)}", end="", file=sys.stderr)
     report.merge(out, course, results)
-    report.graded(out, results, cells)
-    report.report(out, results, names)
-    for remark in remarks:
-        print(remark)
-    for name in strangers:
-        print(f"{intake.shown(name)} is not on the roster")
-    for name in absent:
-        print(f"{intake.shown(name)} is on the roster and handed in nothing")
+    report.tables(out, results, cells, names)
+    remarks += [f"{intake.shown(x)} is not on the roster" for x in strangers]
+    told = "is on the roster and handed in nothing"
+    remarks += [f"{intake.shown(x)} {told}" for x in absent]
+    print(*remarks, sep="\n", end="\n" * bool(remarks))
     print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
     complete = len(results) == len(found) * len(stems)
     return 1 if strangers or absent or not complete else 0

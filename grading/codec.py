@@ -10,6 +10,7 @@ import json
 import operator
 import struct
 import sys
+from importlib import import_module
 
 import numpy as np
 
@@ -18,6 +19,8 @@ NODES = 1_000_000  # things in a frame
 DTYPES = {np.dtype(x).str: np.dtype(x) for x in "?bhilqBHILQefdFD"}
 TENSORS = "bool uint8 int8 int16 int32 int64 bfloat16 float16 float32 float64 complex64"
 TENSORS = frozenset([*TENSORS.split(), "complex128"])
+PLAIN = {"tuple": tuple, "set": set, "frozenset": frozenset}
+PLAIN |= {kind.__name__: lambda x, k=kind: k(*x) for kind in (slice, range, complex)}
 
 
 class ProtocolError(Exception):
@@ -52,13 +55,11 @@ def order(strides):
     return sorted(range(len(strides)), key=lambda axis: -strides[axis])
 
 
-def content(x, axes=None):
-    """Return the bytes of an array or a tensor, its axes in that order."""
+def content(x):
+    """Return the bytes of an array or a tensor."""
     if isinstance(x, np.ndarray):
-        return x.tobytes() if axes is None else x.transpose(axes).tobytes()
-    plain = x.detach().cpu().resolve_conj().resolve_neg()
-    plain = plain if axes is None else plain.permute(axes)
-    flat = plain.contiguous().reshape(-1)
+        return x.tobytes()
+    flat = x.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
     uint8 = sys.modules["torch"].uint8
     return flat.view(uint8).numpy().tobytes() if flat.numel() else b""
 
@@ -71,6 +72,18 @@ def state(module):
             for name, x in list(group.items()):
                 if isinstance(x, torch.Tensor):
                     yield f"{path}.{name}" if path else name, x
+
+
+def copies(tensors):
+    return {key: x.detach().clone() for key, x in tensors}
+
+
+def put(old, new):
+    """Give a tensor of a module another's content, its shape and kind, too."""
+    if old.dtype == new.dtype and old.shape == new.shape:
+        old.data.copy_(new)
+    else:
+        old.data = new.detach().clone()
 
 
 def replaced(x, table):
@@ -127,11 +140,10 @@ def graph(results, inputs):
 def vjp(outputs, inputs, gradients):
     """Return the gradients of a call's inputs for those of its outputs."""
     pairs = zip(outputs, gradients, strict=True)
-    pairs = [(o, g) for o, g in pairs if g is not None]
-    settings = {"allow_unused": True, "retain_graph": True}
-    outputs, gradients = zip(*pairs, strict=True)
+    outputs, gradients = zip(*[(o, g) for o, g in pairs if g is not None], strict=True)
     grad = sys.modules["torch"].autograd.grad
-    return list(grad(outputs, inputs, gradients, **settings))
+    options = {"allow_unused": True, "retain_graph": True}
+    return list(grad(outputs, inputs, gradients, **options))
 
 
 def sizes(shape):
@@ -149,17 +161,15 @@ class Encoder:
         self.seen, self.depth, self.nodes = {}, 0, 0
 
     def __call__(self, x):
-        self.nodes += 1
-        if self.depth > 50 or self.nodes > NODES:
+        self.nodes, self.depth = self.nodes + 1, self.depth + 1
+        if self.depth > 51 or self.nodes > NODES:
             raise ValueError("too deep or too many things to take across")
-        self.depth += 1
-        try:
-            return self.encode(x)
-        finally:
-            self.depth -= 1
+        made = self.encode(x)
+        self.depth -= 1
+        return made
 
     def encode(self, x):
-        kind = type(x)
+        kind, torch = type(x), sys.modules.get("torch")
         if x is None or kind in (bool, str, float):
             return x
         if kind is int:
@@ -172,29 +182,28 @@ class Encoder:
             return {"dict": [[self(key), self(value)] for key, value in x.items()]}
         if kind is complex:
             return {"complex": [x.real, x.imag]}
-        if kind is slice:
-            return {"slice": [self(x.start), self(x.stop), self(x.step)]}
-        if kind is range:
-            return {"range": [x.start, x.stop, x.step]}
+        if kind in (slice, range):
+            return {kind.__name__: [self(y) for y in (x.start, x.stop, x.step)]}
         if x is Ellipsis:
             return {"ellipsis": 0}
         if issubclass(kind, np.generic) and x.dtype.str in DTYPES:
             return {"scalar": [x.dtype.str, self.buffer(x.tobytes())]}
+        if id(x) in self.seen:  # in this frame, or as an argument (< 0)
+            number = self.seen[id(x)]
+            return {"again": number} if number >= 0 else {"argument": -1 - number}
         if issubclass(kind, np.ndarray):
-            return self.array(x)
-        torch = sys.modules.get("torch")
+            return self.array(x, x.view(np.ndarray))
         if torch and issubclass(kind, torch.Tensor) and x.layout == torch.strided:
             return self.tensor(x, torch)
-        if torch and kind in (torch.dtype, torch.Size):
-            named = kind is torch.dtype
-            return {"dtype": str(x)[6:]} if named else {"size": [int(n) for n in x]}
+        if torch and kind is torch.dtype:
+            return {"dtype": str(x)[6:]}
+        if torch and kind is torch.Size:
+            return {"size": list(x)}
         if issubclass(kind, tuple):  # a named one
             return {"tuple": [self(item) for item in tuple.__iter__(x)]}
-        if issubclass(kind, int | float | str | list | dict):
-            base = next(
-                t for t in (bool, int, float, str, list, dict) if t in kind.mro()
-            )
-            return self(base(x))
+        for base in (int, float, str, list, dict):
+            if issubclass(kind, base):
+                return self(base(x))
         return self.other(x, self)
 
     def buffer(self, data):
@@ -205,15 +214,7 @@ class Encoder:
         self.seen[id(x)] = len(self.arrays)
         self.arrays.append(x)
 
-    def mention(self, x):
-        """Name an array that went before: in this frame, or as an argument (< 0)."""
-        number = self.seen[id(x)]
-        return {"again": number} if number >= 0 else {"argument": -1 - number}
-
-    def array(self, x):
-        if id(x) in self.seen:
-            return self.mention(x)
-        plain = x.view(np.ndarray)
+    def array(self, x, plain):
         if x.dtype.kind == "U" and x.size <= 10_000:
             self.remember(x)
             return {"words": [self(plain.tolist()), x.dtype.itemsize // 4]}
@@ -221,20 +222,18 @@ class Encoder:
             return self.other(x, self)
         self.remember(x)
         axes = order(x.strides)
-        number = self.buffer(content(plain, axes))
+        number = self.buffer(content(plain.transpose(axes)))
         return {"array": [x.dtype.str, x.shape, axes, number, bool(x.flags.writeable)]}
 
     def tensor(self, x, torch):
-        if id(x) in self.seen:
-            return self.mention(x)
         name = str(x.dtype)[6:]
         if name not in TENSORS or x.numel() * x.element_size() > LIMIT:
             return self.other(x, self)
         self.remember(x)
         axes = order(x.stride())
-        raw = content(x, axes)
+        number = self.buffer(content(x.permute(axes)))
         grad = self(x.grad) if x.is_leaf and x.grad is not None else None
-        data = [name, list(x.shape), axes, self.buffer(raw), bool(x.requires_grad)]
+        data = [name, list(x.shape), axes, number, bool(x.requires_grad)]
         return {"tensor": [*data, isinstance(x, torch.nn.Parameter), grad]}
 
 
@@ -253,55 +252,34 @@ class Decoder:
             return x
         try:
             ((kind, value),) = x.items()
+            if kind in PLAIN:
+                return PLAIN[kind](self.items(value))
             method = getattr(self, f"make_{kind}", None)
             return method(value) if method else self.other(kind, value, self)
         except ProtocolError:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ProtocolError(f"malformed data: {error}") from None
-        except (RecursionError, RuntimeError, OverflowError) as error:
+        except Exception as error:
             raise ProtocolError(f"malformed data: {error}") from None
 
     def items(self, value):
         return [self(item) for item in value]
 
-    def contain(self, x):
-        self.containers.append(x)
+    def remember(self, x):
+        self.arrays.append(x)
         return x
 
     def make_int(self, value):
         return int(value, 16) if len(value) < 4000 else int("")
 
     def make_list(self, value):
-        result = self.contain([])
+        self.containers.append(result := [])
         result += self.items(value)
         return result
 
-    def make_tuple(self, value):
-        return tuple(self.items(value))
-
-    def make_set(self, value):
-        return set(self.items(value))
-
-    def make_frozenset(self, value):
-        return frozenset(self.items(value))
-
     def make_dict(self, value):
-        result = self.contain({})
+        self.containers.append(result := {})
         result.update((self(key), self(item)) for key, item in value)
         return result
-
-    def make_complex(self, value):
-        return complex(*value)
-
-    def make_slice(self, value):
-        return slice(*self.items(value))
-
-    def make_range(self, value):
-        return range(*value)
-
-    def make_ellipsis(self, value):
-        return ...
 
     def make_scalar(self, value):
         return np.frombuffer(self.buffers[value[1]], DTYPES[value[0]])[0]
@@ -311,24 +289,19 @@ class Decoder:
         return self.remember(np.array(self(words), dtype=f"<U{min(int(width), 1000)}"))
 
     def make_dtype(self, value):
-        import torch
-
-        return getattr(torch, value) if value in TENSORS else int("")
+        return getattr(import_module("torch"), value) if value in TENSORS else int("")
 
     def make_size(self, value):
-        import torch
+        return import_module("torch").Size(sizes(value))
 
-        return torch.Size(sizes(value))
+    def make_ellipsis(self, value):
+        return ...
 
     def make_again(self, value):
         return self.arrays[value]
 
     def make_argument(self, value):
         return self.again[value]
-
-    def remember(self, x):
-        self.arrays.append(x)
-        return x
 
     def make_array(self, value):
         dtype, shape, axes, number, writeable = value
@@ -342,12 +315,10 @@ class Decoder:
         import torch
 
         name, shape, axes, number, needs_grad, parameter, grad = value
-        shape = sizes(shape)
+        shape, raw = sizes(shape), bytearray(self.buffers[number])
         dtype = getattr(torch, name) if name in TENSORS else int("")
-        raw = bytearray(self.buffers[number])
-        flat = (
-            torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0, dtype=dtype)
-        )
+        empty = torch.empty(0, dtype=dtype)
+        flat = torch.frombuffer(raw, dtype=dtype) if raw else empty
         x = flat.reshape([shape[a] for a in axes])
         x = x.permute([axes.index(a) for a in range(len(axes))])
         if parameter is True:

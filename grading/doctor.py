@@ -4,6 +4,7 @@ import os
 import platform
 import socket
 import tempfile
+from pathlib import Path
 
 from grading.proxy import Learner
 from grading.sandbox import Died, Limits, Process, bubblewrap, library
@@ -25,34 +26,29 @@ def doctor():
         print(f"no sandbox: {problem}")
         print("Grading refuses to run here unless --unsafe is given.")
         return 1
-    print(
-        "bubblewrap: works"
-        + (", as root: learners get users of their own" * (not os.getuid()))
-    )
-    good = True
-    with (
-        tempfile.TemporaryDirectory() as work,
-        socket.create_server(("127.0.0.1", 0)) as server,
-    ):
+    root = "" if os.getuid() else ", as root: learners get users of their own"
+    print(f"bubblewrap: works{root}")
+    bad = 0
+    server = socket.create_server(("127.0.0.1", 0))
+    with server, tempfile.TemporaryDirectory() as work:
         os.chmod(work, 0o755)
+        secret, limits = Path(work, "secret"), Limits(memory=1024)
+        secret.write_text("secret")
         path = library(work)
-        names = {
-            "PORT": server.getsockname()[1],
-            "SECRET": f"{work}/secret",
-            "PID": os.getpid(),
-        }
-        with open(names["SECRET"], "w") as file:
-            file.write("secret")
+        head = f"PORT, PID, SECRET = {server.getsockname()[1]}, {os.getpid()}, "
+        head += f"{str(secret)!r}\nfrom time import sleep\n"
         for name, code in TRIALS.items():
-            learner = Learner(lambda: Process(path, Limits(memory=1024, wall=30)))
-            head = "".join(f"{key} = {value!r}\n" for key, value in names.items())
+            learner = Learner(lambda: Process(path, limits))
+            learner.open()
             try:
-                learner.open()
-                learner.run(f"from time import sleep\n{head}{code}", "<trial>")
-                works = False
+                learner.run(head, "<head>")
+            except Died as died:
+                print(f"Python does not run in the sandbox: {died}")
+                return 1
+            try:
+                learner.run(code, "<trial>")
+                bad += print(f"{name}: NO") or 1
             except (Exception, Died):
-                works = True
+                print(f"{name}: yes")
             learner.close()
-            good &= works
-            print(f"{name}: {'yes' if works else 'NO'}")
-    return 0 if good else 1
+    return 1 if bad else 0

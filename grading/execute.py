@@ -14,11 +14,12 @@ import io
 import math
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 from nbformat.v4 import new_output
 
-from grading.proxy import Foreign, plain
+from grading.proxy import plain
 from grading.sandbox import Died
 
 HIDDEN = "### BEGIN HIDDEN TESTS"
@@ -58,26 +59,23 @@ class Seeds:
 
     @contextlib.contextmanager
     def __call__(self):
-        if not self.secret:
-            yield
-            return
-        usual, torch = np.random.default_rng, sys.modules.get("torch")
-        np.random.default_rng = lambda seed=None: usual(self.mixed(seed))
-        if torch:
-            seeded, own = torch.manual_seed, torch.Generator.manual_seed
-            torch.manual_seed = lambda seed: seeded(self.mixed(seed))
+        with contextlib.ExitStack() as stack:
+            if self.secret:
+                self.patch(stack, np.random, "default_rng")
+            if self.secret and (torch := sys.modules.get("torch")):
+                self.patch(stack, torch, "manual_seed")
 
-            class Generator(torch.Generator):
-                def manual_seed(this, seed):
-                    return own(this, self.mixed(seed))
+                class Generator(torch.Generator):
+                    def manual_seed(this, seed):
+                        return super().manual_seed(self.mixed(seed))
 
-            generator, torch.Generator = torch.Generator, Generator
-        try:
+                stack.enter_context(mock.patch.object(torch, "Generator", Generator))
             yield
-        finally:
-            np.random.default_rng = usual
-            if torch:
-                torch.manual_seed, torch.Generator = seeded, generator
+
+    def patch(self, stack, place, name):
+        usual = getattr(place, name)
+        seeded = lambda seed=None: usual(self.mixed(seed))  # noqa: E731
+        stack.enter_context(mock.patch.object(place, name, seeded))
 
 
 class TwoProcesses:
@@ -87,7 +85,7 @@ class TwoProcesses:
         self.learner, self.limits, self.secret = learner, limits, secret
         self.names = names  # {grade_id of an answer: names that the source's binds}
         self.space, self.report = {"__name__": "__main__"}, {}
-        self.replay, self.starts, self.known = [], 0, []
+        self.replay, self.starts, self.known = [], 0, {}
 
     def __call__(self, notebook, resources):
         self.revive()
@@ -95,23 +93,18 @@ class TwoProcesses:
             if cell.cell_type != "code":
                 continue
             cell.outputs, cell.execution_count = [], index + 1
-            kind, name = role(cell), self.label(cell, index)
+            mark = cell.metadata.get("nbgrader", {}).get("grade_id")
+            kind, name = role(cell), mark or f"cell {index + 1}"
             if kind == "check":
                 self.check(cell, name)
-            else:
-                self.learn(cell, name, kind)
+                continue
+            self.learn(cell, name)
             if kind == "source":
                 self.trusted(cell.source, name)
-            if kind == "answer":
-                names = self.names.get(name, [])
-                self.known += [name for name in names if name not in self.known]
+            elif kind == "answer":
+                self.known |= dict.fromkeys(self.names.get(name, []))
         self.learner.close()
         return notebook, resources
-
-    def label(self, cell, index):
-        return cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {index + 1}"
-
-    # ------------------------------------------------------------ the learner's side
 
     def begin(self):
         """Start the learner's process, and run again what it had run."""
@@ -139,45 +132,46 @@ class TwoProcesses:
             except Died as died:
                 self.learner.death = died
 
-    def learn(self, cell, name, kind):
-        """Run a cell in the sandbox; what it raises is told and goes no further."""
+    def send(self, source, name):
+        """Run a cell in the sandbox; one that does not kill is run again later."""
+        try:
+            self.learner.run(source, f"<{name}>")
+        except Died:
+            self.learner.close()
+            raise
+        except Exception:
+            self.replay.append((source, f"<{name}>"))
+            raise
+        self.replay.append((source, f"<{name}>"))
+
+    def learn(self, cell, name):
+        """Run the learner's cell; what it raises is told and goes no further."""
         self.revive()
         try:
-            self.learner.run(cell.source, f"<{name}>")
-            self.replay.append((cell.source, f"<{name}>"))
-        except Died as died:
-            self.learner.close()
-            self.note(name, cell, died)
-            return
-        except Exception as error:
-            self.replay.append((cell.source, f"<{name}>"))
+            self.send(cell.source, name)
+        except (Died, Exception) as error:
             self.note(name, cell, error)
+            if isinstance(error, Died):
+                return
         self.show(cell, self.learner.printed)
 
     def show(self, cell, text):
         if text:
             cell.outputs.insert(0, new_output("stream", name="stdout", text=text))
 
-    # ------------------------------------------------------------ the trusted side
-
     def trusted(self, source, name):
         """Run the book's own cell or a check here; return the last expression."""
-        tree = ast.parse(source)
-        last = tree.body[-1] if tree.body else None
-        value = isinstance(last, ast.Expr) and not any(
-            isinstance(node, ast.Call | ast.Attribute | ast.Subscript)
-            for node in ast.walk(last)
-        )
-        rest = ast.Module(tree.body[:-1] if value else tree.body, [])
+        tree, last = ast.parse(source), None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            active = ast.Call | ast.Attribute | ast.Subscript
+            if not any(isinstance(x, active) for x in ast.walk(tree.body[-1])):
+                last = ast.Expression(tree.body.pop().value)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             with contextlib.redirect_stderr(io.StringIO()):
-                exec(compile(rest, f"<{name}>", "exec"), self.space)
-                result = None
-                if value:
-                    code = compile(ast.Expression(last.value), f"<{name}>", "eval")
-                    result = eval(code, self.space)
+                exec(compile(tree, f"<{name}>", "exec"), self.space)
+                last = last and eval(compile(last, f"<{name}>", "eval"), self.space)
         self.printed = out.getvalue()
-        return result
+        return last
 
     def attempt(self, cell, name):
         """Run a check once; return its partial credit, if it gives any."""
@@ -186,12 +180,12 @@ class TwoProcesses:
             self.space.pop(known, None)
             for x in self.learner.name(known):
                 self.space[known] = x
-        seen, mark, hidden = cell.source.partition(HIDDEN)
+        seen, _, hidden = cell.source.partition(HIDDEN)
         result = self.trusted(seen, name)
         printed = self.printed
-        if mark and hidden:
+        if hidden:
             with Seeds(self.secret, name)():
-                result = self.trusted(mark + hidden, name)
+                result = self.trusted(f"#{hidden}", name)
         self.printed = printed
         number = isinstance(result, int | float) and not isinstance(result, bool)
         return float(result) if number else None
@@ -227,15 +221,9 @@ class TwoProcesses:
 
     def rehearse(self, cell, name):
         """Let the learner's process have what the visible part of the check defines."""
-        visible = cell.source.partition(HIDDEN)[0]
         if self.report[name]["status"] == "graded" and self.learner.process:
-            try:
-                self.learner.run(visible, f"<{name}>")
-                self.replay.append((visible, f"<{name}>"))
-            except Died:
-                self.learner.close()
-            except Exception:
-                self.replay.append((visible, f"<{name}>"))
+            with contextlib.suppress(Died, Exception):
+                self.send(cell.source.partition(HIDDEN)[0], name)
 
     def note(self, name, cell, error):
         """Write what went wrong into the cell's output and the report."""
@@ -243,7 +231,7 @@ class TwoProcesses:
         kind = getattr(error, "kind", type(error).__name__)
         kind = {"timeout": "Timeout", "crashed": "Crash"}.get(status, kind)
         text = plain(str(error)) or kind
-        if isinstance(error, Foreign | Exception) and getattr(error, "where", ""):
+        if getattr(error, "where", ""):
             text = f"{text} ({error.where})"
         self.report[name] = {"status": status, "reason": text, "kind": kind}
         line = f"{kind}: {text}"

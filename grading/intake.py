@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import warnings
+from collections import Counter
 
 import nbformat
 from nbformat.v4 import new_code_cell
@@ -18,6 +19,7 @@ from nbformat.v4 import new_code_cell
 MOST = 20 << 20  # bytes of a notebook
 CELLS = 500
 COPY = re.compile(r"(?:^copy of )|(?:[ _-]*(?:\(\d+\)|copy\d*|late|v\d+))+$", re.I)
+PACKAGE = re.compile(r"^\s*(?:from|import)\s+attend\b", re.M)
 
 
 class Unreadable(Exception):
@@ -26,9 +28,8 @@ class Unreadable(Exception):
 
 def identity(name):
     """Return an opaque id for whatever an LMS calls a learner."""
-    return (
-        "s" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    )
+    data = name.encode("utf-8", "surrogateescape")
+    return "s" + hashlib.sha256(data).hexdigest()[:12]
 
 
 def shown(name):
@@ -55,12 +56,10 @@ def attempts(path, stems):
     latest; `stem (1).ipynb` and the like count as attempts too.
     """
     found, remarks, depth = {stem: [] for stem in stems}, [], path.count(os.sep)
-    for folder, folders, files in os.walk(path, followlinks=False):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith((".", "__")) and folder.count(os.sep) - depth < 3
-        )
+    for folder, folders, files in os.walk(path):
+        deep = folder.count(os.sep) - depth >= 3
+        folders[:] = sorted(x for x in folders if not x.startswith((".", "__")))
+        folders[:] = [] if deep else folders
         for name in sorted(files):
             file = os.path.join(folder, name)
             info = os.lstat(file)
@@ -68,23 +67,19 @@ def attempts(path, stems):
                 remarks.append(f"{shown(name)} is a link or a device: refused")
                 continue
             base, ending = os.path.splitext(name)
-            if ending.lower() != ".ipynb":
-                remarks.append(f"{shown(name)} left out")
-                continue
-            stem = COPY.sub("", base.strip()).strip()
-            inside = os.path.basename(folder)
-            exact = base in found
-            stem = base if exact else stem
+            inside, exact = os.path.basename(folder), base in found
+            stem = base if exact else COPY.sub("", base.strip()).strip()
             if stem not in found and inside in found and len(files) == 1:
                 stem = inside  # the only notebook in the exercise's own folder
-            if stem in found:
+            if ending.lower() != ".ipynb":
+                remarks.append(f"{shown(name)} left out")
+            elif stem in found:
                 key = (exact and inside == stem, exact, info.st_mtime_ns, file)
                 found[stem].append(key)
             else:
                 remarks.append(f"{shown(name)} belongs to no exercise: left out")
-    return {
-        stem: [key[-1] for key in sorted(keys)] for stem, keys in found.items()
-    }, remarks
+    best = {stem: [key[-1] for key in sorted(keys)] for stem, keys in found.items()}
+    return best, remarks
 
 
 def load(path):
@@ -99,17 +94,11 @@ def load(path):
         raise Unreadable("the file is empty")
     if len(data) > MOST:
         raise Unreadable(f"the file is larger than {MOST >> 20} MB")
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        try:
-            text = (
-                data.decode("utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-            )
-        except UnicodeDecodeError:
-            text = ""
-        if not text:
-            raise Unreadable("the file is not UTF-8 text") from None
+        raise Unreadable("the file is not UTF-8 text") from None
     try:
         raw = json.loads(text)
         major = raw.get("nbformat", 4) if isinstance(raw, dict) else None
@@ -120,9 +109,9 @@ def load(path):
             if major < 4:
                 raw = nbformat.convert(nbformat.from_dict(raw), 4)
         return data, [cell for cell in raw["cells"] if isinstance(cell, dict)][:CELLS]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, json.JSONDecodeError):
-            raise Unreadable("the file is not JSON: was the upload cut off?") from None
+    except json.JSONDecodeError:
+        raise Unreadable("the file is not JSON: was the upload cut off?") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable("the file is not a Jupyter notebook") from None
 
 
@@ -154,14 +143,12 @@ def graft(release, source, submitted, names):
     names: {grade_id of an answer: names that it must define}.
     """
     result, remarks = copy.deepcopy(release), []
-    answers = {c.metadata.nbgrader.grade_id: c for c in result.cells if is_answer(c)}
-    fixed = {
-        c.metadata.nbgrader.grade_id: c.source for c in result.cells if grade_id(c)
-    }
+    answers = {grade_id(c): c for c in result.cells if is_answer(c)}
+    fixed = {grade_id(c) for c in result.cells if grade_id(c)}
     stubs = {key: cell.source for key, cell in answers.items()}
     fixtures = [cell for cell in source.cells if not is_answer(cell)]
-    known = {cell.source.strip() for cell in [*result.cells, *fixtures]}
-    taken, own, seen, last = {}, [], {}, None
+    known = {cell.source.strip() for cell in result.cells + fixtures}
+    taken, own, seen, last = {}, [], Counter(), None
     for cell in submitted:
         mark, text = grade_id(cell), text_of(cell)
         kind = "code" if cell.get("cell_type") == "code" else "markdown"
@@ -169,24 +156,25 @@ def graft(release, source, submitted, names):
             last = mark
             taken.setdefault(mark, []).append((text, kind))
         elif mark in fixed:
-            seen[mark] = seen.get(mark, 0) + 1
             last = mark
+            seen[mark] += 1
             if text.strip() not in known:
                 remarks.append(f"{mark}: was changed; the source's is used")
         elif kind == "code" and text.strip() and text.strip() not in known:
             own.append((last, text))
+        if kind == "code" and text.strip() not in known and PACKAGE.search(text):
+            remarks.append(f"{mark or 'a cell'}: imports the book's package")
         metadata = cell.get("metadata")
         tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
         for tag in tags if isinstance(tags, list) else []:
-            if isinstance(tag, str) and tag != "raises-exception" and tag != "scratch":
+            if isinstance(tag, str) and tag not in ("raises-exception", "scratch"):
                 remarks.append(f"a cell's tag {shown(tag)[:40]!r} is ignored")
     pick(answers, stubs, taken, own, names, remarks)
-    for mark in fixed.keys() - answers.keys():
-        if (count := seen.get(mark, 0)) != 1:
-            what = (
-                "was missing; added from the source" if not count else "was there twice"
-            )
-            remarks.append(f"{mark}: {what}")
+    for mark in fixed - answers.keys():
+        if not seen[mark]:
+            remarks.append(f"{mark}: was missing; added from the source")
+        elif seen[mark] > 1:
+            remarks.append(f"{mark}: was there twice")
     place(result, own)
     return result, sorted(set(remarks))
 
@@ -236,6 +224,3 @@ def place(result, own):
         offset = where.get(after, 0)
         result.cells.insert(start + offset, cell)
         where[after] = offset + 1
-
-
-__all__ = ["attempts", "graft", "identity", "load", "students"]

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import io
 import logging
 import os
 import shutil
@@ -22,24 +23,7 @@ from grading import intake
 from grading.execute import TwoProcesses, bound, role
 from grading.page import Page
 from grading.proxy import Learner
-from grading.sandbox import ROOT, TEMPORARY, Died, Limits, Process
-
-
-def course(folder, stem, student="*"):
-    """Return (course directory, configuration) of a folder for nbgrader."""
-    config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
-    settings = {
-        "root": str(folder),
-        "source_directory": "source",
-        "release_directory": "release",
-        "assignment_id": stem,
-        "student_id": student,
-        "db_url": f"sqlite:///{folder}/gradebook.db",
-    }
-    for name, value in settings.items():
-        config.CourseDirectory[name] = value
-    return CourseDirectory(config=config), config
-
+from grading.sandbox import ROOT, TEMPORARY, Limits, Process
 
 QUERIES = {}  # as compiled; each gradebook would compile its own
 
@@ -58,9 +42,18 @@ nbgrader.api.create_engine = engine
 
 
 def convert(converter, folder, stem, student="*", **options):
-    """Run a converter of nbgrader, quietly."""
-    directory, config = course(folder, stem, student)
-    made = converter(coursedir=directory, config=config, **options)
+    """Run a converter of nbgrader in a folder, quietly."""
+    config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
+    config.CourseDirectory |= {
+        "root": str(folder),
+        "source_directory": "source",
+        "release_directory": "release",
+        "assignment_id": stem,
+        "student_id": student,
+        "db_url": f"sqlite:///{folder}/gradebook.db",
+    }
+    course = CourseDirectory(config=config)
+    made = converter(coursedir=course, config=config, **options)
     made.log = logging.getLogger("grading.nbgrader")
     made.log.setLevel(logging.CRITICAL)
     for name, value in options.items():
@@ -68,23 +61,26 @@ def convert(converter, folder, stem, student="*", **options):
     made.start()
 
 
+def feedback(folder, stem, student):
+    options = {"exporter_class": Page, "force": True}
+    convert(GenerateFeedback, folder, stem, student, **options)
+
+
 def prepare(folder, sources):
     """Make the course that every job copies: releases, and one gradebook of them all.
 
     sources: {stem: path}. Returns {stem: {"names": …, "torch": …, "exercises": …}}.
     """
-    os.environ["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ["PATH"]]
-    )
+    # nbgrader calls alembic by its name
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     found = {}
     for stem, path in sources.items():
         target = Path(folder, "source", stem)
         target.mkdir(parents=True)
         shutil.copy(path, target / f"{stem}.ipynb")
-        with contextlib.redirect_stderr(open(os.devnull, "w")):
-            convert(
-                GenerateAssignment, folder, stem, create_assignment=True, force=True
-            )
+        options = {"create_assignment": True, "force": True}
+        with contextlib.redirect_stderr(io.StringIO()):
+            convert(GenerateAssignment, folder, stem, **options)
         notebook = nbformat.read(path, as_version=4)
         code = [c for c in notebook.cells if c.cell_type == "code"]
         answers = [c for c in code if role(c) == "answer"]
@@ -128,7 +124,7 @@ def grade(task):
     task: student, stem, path, course, out, about (what prepare returned), limits,
     secret, unsafe, library, slot.
     """
-    stem, student, about = task["stem"], task["student"], task["about"]
+    stem, about = task["stem"], task["about"]
     try:
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
@@ -140,28 +136,23 @@ def grade(task):
         source = Path(task["course"], "source", stem, f"{stem}.ipynb")
         source = nbformat.read(source, as_version=4)
         notebook, remarks = intake.graft(notebook, source, cells, about["names"])
-        checks = {
-            intake.grade_id(c): c.source for c in source.cells if role(c) == "check"
-        }
-        for cell in notebook.cells:  # with their hidden tests
-            cell.source = checks.get(intake.grade_id(cell), cell.source)
-        same = {
-            k
-            for c in notebook.cells
-            if (k := intake.grade_id(c)) and c.source == stubs[k]
-        }
+        whole = [c for c in source.cells if role(c) == "check"]
+        whole = {intake.grade_id(c): c.source for c in whole}
+        marked = [c for c in notebook.cells if intake.grade_id(c)]
+        for cell in marked:  # checks with their hidden tests
+            cell.source = whole.get(intake.grade_id(cell), cell.source)
+        names = {intake.grade_id(c): c.source for c in marked}
+        same = {name for name, text in names.items() if text == stubs[name]}
         limits = Limits(**task["limits"])
-        learner = Learner(
-            lambda: Process(task["library"], limits, task["unsafe"], task["slot"]),
-            about["torch"],
-        )
+        options = task["library"], limits, task["unsafe"], task["slot"]
+        learner = Learner(lambda: Process(*options), about["torch"])
         runner = TwoProcesses(learner, about["names"], limits, task["secret"])
         try:
             scores = through(folder, task, notebook, runner)
         finally:
             learner.close()
         task["cpu"] = round(learner.spent, 2)
-        publish(folder, task, stem, student)
+        publish(folder, task)
         return outcome(task, scores, runner.report, remarks, same=same)
 
 
@@ -192,14 +183,15 @@ def through(folder, task, notebook, runner):
     steps = [runner, LimitOutput, SaveAutoGrades]
     made = {"autograde_preprocessors": steps, "sanitize_preprocessors": []}
     convert(Autograde, folder, stem, student, **made)
-    convert(GenerateFeedback, folder, stem, student, exporter_class=Page)
+    feedback(folder, stem, student)
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
         notebook = gradebook.find_submission_notebook(stem, stem, student)
         return {grade.name: grade.auto_score for grade in notebook.grades}
 
 
-def publish(folder, task, stem, student):
+def publish(folder, task):
     """Move the graded notebook and the page to where they stay."""
+    stem, student = task["stem"], task["student"]
     for kind, ending in [("autograded", "ipynb"), ("feedback", "html")]:
         made = folder / kind / student / stem / f"{stem}.{ending}"
         target = Path(task["out"], kind, student, stem, made.name)
@@ -209,13 +201,14 @@ def publish(folder, task, stem, student):
         os.replace(fresh, target)
 
 
-def outcome(task, scores, report, remarks, status="", reason="", same=()):
+def outcome(task, scores, report, repairs, status="", reason="", same=()):
     """Return the result of a submission: a row for each exercise."""
     rows = []
     for answer, cells, most, manual in task["about"]["exercises"]:
         row = {"exercise": answer, "maximum": most, "manual": False}
         notes = [report[c] for c in [answer, *cells] if c in report]
         bad = [note for note in notes if note["status"] != "graded"]
+        kinds = {note.get("kind") for note in bad}
         points = [scores.get(cell, 0) for cell in cells]
         row["points"] = sum(point or 0 for point in points)
         row["status"], row["reason"] = "graded", ""
@@ -223,23 +216,20 @@ def outcome(task, scores, report, remarks, status="", reason="", same=()):
             row["status"], row["reason"] = status, reason
         elif manual and None in points:
             row["status"], row["manual"] = "needs manual", True
-        elif not row["points"] and (answer in same or unanswered(bad)):
+        elif not row["points"] and (answer in same or kinds == {"NotImplementedError"}):
             row["status"], row["reason"] = "missing", "no answer was written"
         elif row["points"] < most:
-            worst = sorted(bad, key=lambda note: note["status"] == "wrong")[:1]
-            row["status"] = worst[0]["status"] if worst else "wrong"
-            row["reason"] = f"{worst[0]['kind']}: {worst[0]['reason']}" if worst else ""
+            row["status"] = "wrong"
+            for worst in sorted(bad, key=lambda note: note["status"] == "wrong")[:1]:
+                row["status"] = worst["status"]
+                row["reason"] = f"{worst['kind']}: {worst['reason']}"
         row["failed"] = [c for c in cells if report.get(c, {}).get("kind")]
         rows.append(row)
     keep = ("student", "stem", "key")
     result = {name: task[name] for name in keep} | {"cpu": task.get("cpu", 0)}
-    return result | {"rows": rows, "scores": scores, "remarks": remarks}
+    return remarked(result | {"rows": rows, "scores": scores, "repairs": repairs}, task)
 
 
-def unanswered(notes):
-    """Say whether the checks met nothing but the stub's error."""
-    kinds = {note.get("kind") for note in notes}
-    return kinds == {"NotImplementedError"}
-
-
-__all__ = ["Died", "grade", "prepare"]
+def remarked(result, task):
+    """Return the result with what is told now about the files that were handed in."""
+    return result | {"remarks": sorted({*result["repairs"], *task["remarks"]})}

@@ -9,8 +9,8 @@ comes back. Gradients flow through a call by asking the sandbox for a vjp.
 import torch
 from torch import nn
 
-from attend import layers
-from grading.codec import Decoder, Encoder, ProtocolError, joined, state
+from attend import attention, layers
+from grading.codec import Decoder, Encoder, ProtocolError, copies, joined, put, state
 from grading.proxy import Mirrored, Remote
 
 
@@ -35,7 +35,7 @@ class Mirror(nn.Module, Mirrored):
         return self.remote.__name__
 
 
-def mirror(learner, number, name, trees, decode):
+def mirror(learner, number, trees, decode):
     """Build the mirror of a module, or return the one there is."""
     made = decode(trees)
     if number in learner.modules:
@@ -45,13 +45,11 @@ def mirror(learner, number, name, trees, decode):
     modules = {}
     for path, (parameters, buffers, others, training, _) in made.items():
         module = modules[path] = Mirror()
+        if not all(isinstance(x, nn.Parameter) for _, x in parameters):
+            raise ProtocolError("a parameter is a tensor")
         for key, x in parameters:
-            if not isinstance(x, nn.Parameter):
-                raise ProtocolError("a parameter is a tensor")
             module.register_parameter(key, x)
-        for key, x in buffers:
-            if not isinstance(x, torch.Tensor):
-                raise ProtocolError("a buffer is a tensor")
+        for key, x in buffers:  # which are tensors, or torch refuses
             module.register_buffer(key, x)
         for key, x in others:
             if isinstance(x, torch.Tensor) and not hasattr(nn.Module, key):
@@ -64,12 +62,16 @@ def mirror(learner, number, name, trees, decode):
         place, kind = [number, path] if path else number, made[path][4]
         module.__dict__["remote"] = Remote(learner, place, "module", str(kind)[:80])
     root = modules[""]
-    learner.modules[number] = (root, snapshot(root), flags(root))
+    learner.modules[number] = (root, copies(state(root)), flags(root))
     return root
 
 
-PLACES = {"attend.layers": layers, "torch.nn.functional": nn.functional}
-PLACES["torch.nn.MultiheadAttention"] = nn.MultiheadAttention
+PLACES = {
+    "attend.attention": attention,
+    "attend.layers": layers,
+    "torch.nn.functional": nn.functional,
+    "torch.nn.MultiheadAttention": nn.MultiheadAttention,
+}
 USUAL = {place: dict(vars(found)) for place, found in PLACES.items()}
 
 
@@ -81,10 +83,6 @@ def patched():
         for name, x in list(vars(found).items())
         if x is not USUAL[place].get(name) and callable(x)
     ]
-
-
-def snapshot(module):
-    return {key: x.detach().clone() for key, x in state(module)}
 
 
 def flags(module):
@@ -116,12 +114,8 @@ def pull(learner, changes):
         module, old, _ = learner.modules[number]
         found = dict(state(module))
         for key, x in tensors.items():
-            with torch.no_grad():
-                if found[key].shape == x.shape:
-                    found[key].copy_(x)
-                else:
-                    found[key].data = x.detach().clone()
-            old[key] = x.detach().clone()
+            put(found[key], x)
+        old.update(copies(tensors.items()))
 
 
 def modes():

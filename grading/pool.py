@@ -8,43 +8,31 @@ import ctypes
 import gc
 import importlib
 import json
+import multiprocessing
 import os
-import selectors
 import signal
 import sys
 import time
+from multiprocessing import connection
 
 from grading import job
+
+FORK = multiprocessing.get_context("fork")
 
 
 def attempt(task):
     """Grade, and make a result of whatever goes wrong in the grader itself."""
     try:
-        result = job.grade(task)
+        return job.grade(task)
     except Exception as error:
         reason = f"the grader failed: {type(error).__name__}: {error}"
-        result = job.outcome(task, {}, {}, [], "crashed", reason[:500])
-    result["remarks"] = sorted({*result["remarks"], *task["remarks"]})
-    return result
+        return job.outcome(task, {}, {}, [], "crashed", reason[:500])
 
 
-def spawn(task):
-    """Start a job in a process of its own; return (process, end of its pipe)."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writing)
-        return pid, reading
-    code = 1
-    try:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # end with the grader
-        os.setpgid(0, 0)
-        data = json.dumps(attempt(task)).encode()
-        with os.fdopen(writing, "wb") as file:
-            file.write(data)
-        code = 0
-    finally:
-        os._exit(code)
+def work(task, pipe):
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # end with the grader
+    os.setpgid(0, 0)
+    pipe.send_bytes(json.dumps(attempt(task)).encode())
 
 
 def run(tasks, options):
@@ -62,37 +50,30 @@ def run(tasks, options):
     if len(tasks) > 2 * options.jobs:
         job.rehearse(tasks[0])
     gc.freeze()
-    waiting, running = list(reversed(tasks)), {}
-    slots = list(range(options.jobs))
-    selector = selectors.DefaultSelector()
+    waiting, running, slots = list(reversed(tasks)), {}, list(range(options.jobs))
     longest = options.wall * 8 + 600  # the job itself stops before, and keeps its rows
-    while waiting or running:
+    done = []
+    while waiting or running or done:
         while waiting and slots:
             task = waiting.pop() | {"slot": slots.pop()}
-            pid, reading = spawn(task)
-            running[reading] = (pid, task, bytearray(), time.monotonic() + longest)
-            selector.register(reading, selectors.EVENT_READ)
-        for key, _ in selector.select(1.0):
-            pid, task, data, _ = running[key.fd]
-            part = os.read(key.fd, 1 << 20)
-            data += part
-            if not part:
-                yield finish(key.fd, running, selector, slots)
-        for pid, _, data, deadline in list(running.values()):
+            pipe, end = FORK.Pipe(duplex=False)
+            process = FORK.Process(target=work, args=(task, end), daemon=True)
+            process.start()
+            end.close()
+            running[pipe] = process, task, time.monotonic() + longest
+        yield from done  # now, so that no core waits while they are written down
+        done = []
+        for pipe in connection.wait(running, 1.0) if running else ():
+            process, task, _ = running.pop(pipe)
+            try:
+                result = json.loads(pipe.recv_bytes())
+            except (EOFError, OSError):
+                reason = "the grader's process for it ended"
+                result = job.outcome(task, {}, {}, [], "crashed", reason)
+            pipe.close()
+            process.join()
+            slots.append(task["slot"])
+            done.append(result)
+        for process, _, deadline in running.values():
             if time.monotonic() > deadline:
-                data.clear()
-                os.kill(pid, signal.SIGKILL)
-
-
-def finish(fd, running, selector, slots):
-    """Take in the result of a job that ended."""
-    pid, task, data, _ = running.pop(fd)
-    selector.unregister(fd)
-    os.close(fd)
-    os.waitpid(pid, 0)
-    slots.append(task["slot"])
-    try:
-        return json.loads(data)
-    except ValueError:
-        reason = "the grader's process for it ended"
-        return job.outcome(task, {}, {}, task["remarks"], "crashed", reason)
+                process.kill()

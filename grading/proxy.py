@@ -10,20 +10,12 @@ import operator
 import secrets
 import sys
 import time
+from importlib import import_module
 
 import numpy as np
 
-from grading.codec import (
-    LIMIT,
-    Decoder,
-    Encoder,
-    ProtocolError,
-    frame,
-    graph,
-    receive,
-    replaced,
-    vjp,
-)
+from grading import codec
+from grading.codec import LIMIT, Decoder, Encoder, ProtocolError, frame, receive
 from grading.sandbox import Died
 
 ERRORS = "ArithmeticError AssertionError AttributeError BufferError EOFError Exception"
@@ -35,10 +27,6 @@ ERRORS = {name: getattr(builtins, name) for name in ERRORS.split()}
 SHARED = ("numpy", "torch", "attend", "math", "builtins", "_operator", "functools")
 
 
-class Foreign(Exception):
-    """An error of a class that the grader does not know; .kind is its name."""
-
-
 def plain(text, most=2000):
     """Return the text without what could confuse a page or a terminal."""
     text = text if isinstance(text, str) else ""
@@ -46,15 +34,11 @@ def plain(text, most=2000):
 
 
 def error_of(reply):
-    """Return a trusted exception for an error that the learner's code raised."""
+    """Return a trusted exception for what the learner's code raised: .kind names it."""
     kinds = reply["raised"] if isinstance(reply["raised"], list) else []
     text = plain(reply.get("text"))
-    for kind in kinds[:20]:
-        if kind in ERRORS and kind != "Exception":
-            error = ERRORS[kind](text)
-            break
-    else:
-        error = Foreign(text)
+    known = (ERRORS[kind] for kind in kinds[:20] if kind in ERRORS)
+    error = next(known, Exception)(text)
     error.kind = plain(str(kinds[0]), 80) if kinds else "Exception"
     error.where = plain(reply.get("where"), 80)
     error.from_learner = True
@@ -63,9 +47,7 @@ def error_of(reply):
 
 def importable(x):
     """Return [module, name] when both sides can import the very thing, or None."""
-    module = getattr(x, "__module__", None) or (
-        "numpy" if isinstance(x, np.ufunc) else ""
-    )
+    module = "numpy" if isinstance(x, np.ufunc) else getattr(x, "__module__", "")
     name = getattr(x, "__qualname__", None) or getattr(x, "__name__", "")
     if isinstance(x, Remote) or str(module).split(".")[0] not in SHARED:
         return None
@@ -97,11 +79,11 @@ class Remote:
         else:
             self.learner.call(setattr, (self, name, value), {})
 
-    def __len__(self):
-        return int(self.learner.call(len, (self,), {}))
-
     def __getitem__(self, key):
         return self.learner.call(operator.getitem, (self, key), {})
+
+    def __len__(self):
+        return int(self.learner.call(len, (self,), {}))
 
     def __iter__(self):
         return iter(self.learner.call(list, (self,), {}))
@@ -131,13 +113,13 @@ class Learner:
     """The session with one learner's process."""
 
     def __init__(self, start, torch=False):
-        self.start, self.torch = start, torch  # () → Process; is torch in the notebook?
+        self.start = start  # () → Process; torch: is it in the notebook?
         self.process, self.spent, self.modules, self.end = None, 0.0, {}, None
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
         self.death = None  # why there is no process
-        if torch:
-            from grading import mirror  # noqa: F401  before a check patches anything
+        # before a check patches anything
+        self.mirror = import_module("grading.mirror") if torch else None
 
     def open(self):
         self.close()
@@ -150,8 +132,6 @@ class Learner:
             self.spent += max(self.process.used, self.process.usage()[0])
             self.process.close()
         self.process = None
-
-    # ------------------------------------------------------------ one request
 
     def request(self, operation, fields, buffers=(), callbacks=()):
         """Send a request, serve the callbacks, return (reply, buffers)."""
@@ -182,13 +162,13 @@ class Learner:
         try:
             function, decode = callbacks[reply["callback"]], Decoder(data, self.resolve)
             if "graph" in reply:
-                function = functools.partial(vjp, *self.graphs[reply["graph"]])
+                function = functools.partial(codec.vjp, *self.graphs[reply["graph"]])
             arguments, named = decode(reply["arguments"])
             encode = Encoder(self.refer)
             answer = {"value": encode(function(*arguments, **named))}
             buffers = encode.buffers
             inputs = [x for x in decode.arrays if getattr(x, "requires_grad", False)]
-            places, made = graph(encode.arrays, inputs)
+            places, made = codec.graph(encode.arrays, inputs)
             if inputs and places:
                 self.kept += sum(map(len, data))
                 if self.kept > LIMIT:
@@ -209,19 +189,16 @@ class Learner:
         try:
             reply, data = self.request("name", {"name": name})
             found = Decoder(data, self.resolve)(reply["value"])
-        except (ProtocolError, KeyError) as error:
-            if getattr(error, "from_learner", False):
-                return []
-            raise Died("crashed", f"it disturbed the line: {error}") from None
-        except Exception:  # it cannot be taken across: there is no such name
-            return []
+        except Exception as error:
+            disturbed = isinstance(error, ProtocolError | KeyError)
+            if disturbed and not hasattr(error, "from_learner"):
+                raise Died("crashed", f"it disturbed the line: {error}") from None
+            return []  # it cannot be taken across: there is no such name
         for x in found if isinstance(found, list) else ():
             if isinstance(x, Remote):
                 x.__name__ = x.__qualname__ = name
             return [x]
         return []
-
-    # ------------------------------------------------------------ references
 
     def refer(self, x, encode):
         """Name a thing to the learner's process."""
@@ -236,61 +213,49 @@ class Learner:
         if torch and isinstance(x, torch.nn.Module) and importable(type(x)):
             usual = torch.nn.Module().__dict__
             own = {k: v for k, v in x.__dict__.items() if k not in usual}
-            parts = [x._parameters, x._buffers, x._modules]
-            groups = [{k: v for k, v in part.items()} for part in parts]
+            groups = [dict(part) for part in (x._parameters, x._buffers, x._modules)]
             return {"built": [encode(y) for y in (type(x), groups, own, x.training)]}
         if callable(x):
             self.callbacks.append(x)
             name = getattr(x, "__name__", "function")
             return {"callback": [len(self.callbacks) - 1, name]}
-        raise TypeError(
-            f"a {type(x).__name__} cannot be taken to the learner's process"
-        )
+        kind = type(x).__name__
+        raise TypeError(f"a {kind} cannot be taken to the learner's process")
 
     def resolve(self, kind, value, decode):
         """Return what stands for a thing of the learner's."""
         if kind == "thing":
             number, what, name = value
-            number = operator.index(number)
-            return Remote(self, number, str(what), plain(str(name), 80))
+            name = plain(str(name), 80)
+            return Remote(self, operator.index(number), str(what), name)
         if kind == "callback":
             return self.callbacks[value]
         if kind == "module":
-            from grading.mirror import mirror
-
-            return mirror(self, *value, decode)
+            return self.mirror.mirror(self, *value, decode)
         raise ProtocolError(f"unknown kind {plain(str(kind), 20)}")
-
-    # ------------------------------------------------------------ calls
 
     def call(self, function, arguments, named):
         """Call the learner's function; return its result as trusted plain data."""
-        if self.torch:
-            from grading import mirror
-
-            if mirror.modes():
-                return mirror.watched(lambda: self.cross(function, arguments, named, 1))
+        if self.mirror and self.mirror.modes():
+            cross = functools.partial(self.cross, function, arguments, named, True)
+            return self.mirror.watched(cross)
         return self.cross(function, arguments, named)[0]
 
     def cross(self, function, arguments, named, traced=False):
         """Make a call; return (result, operations of torch that it made)."""
-        torch = sys.modules.get("torch") if self.torch else None
         outer, self.callbacks = self.callbacks, []
         self.graphs, self.kept = [], 0
         if self.modules:
-            from grading import mirror
-
-            mirror.push(self)
+            self.mirror.push(self)
         encode = Encoder(self.refer)
         fields = {"function": encode(function), "arguments": encode(list(arguments))}
         fields["named"] = encode(named)
         settings = {"errstate": np.geterr(), "grad": None, "random": None}
-        settings["traced"], inputs = bool(traced), []
-        if torch:
-            from grading import mirror
-
+        settings["traced"], inputs = traced, []
+        if self.mirror:
+            torch = sys.modules["torch"]
             settings["grad"] = torch.is_grad_enabled()
-            settings["patched"] = mirror.patched()
+            settings["patched"] = self.mirror.patched()
             inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
             now = torch.get_rng_state()
             if self.random is None or not torch.equal(now, self.random):
@@ -299,80 +264,57 @@ class Learner:
         fields |= {"settings": encode(settings), "inputs": encode(inputs)}
         try:
             reply, data = self.request("call", fields, encode.buffers, self.callbacks)
-            result = self.take(reply, data, arrays, containers, inputs)
-            return result, reply["trace"] if traced else []
-        except (KeyError, IndexError, ProtocolError) as error:
-            if getattr(error, "from_learner", False):
-                raise
-            raise Died("crashed", f"it disturbed the line: {error!r}") from None
+            try:
+                result = self.take(reply, data, arrays, containers, inputs)
+                return result, reply["trace"] if traced else []
+            except Exception as error:
+                raise Died("crashed", f"it disturbed the line: {error!r}") from None
         finally:
             self.callbacks = outer
 
     def take(self, reply, data, arrays, containers, inputs):
         """Return a call's result, after what it did to its arguments."""
-        try:
-            return self.taken(reply, data, arrays, containers, inputs)
-        except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise ProtocolError(f"malformed answer: {error}") from None
-
-    def taken(self, reply, data, arrays, containers, inputs):
         decode = Decoder(data, self.resolve, arrays)
         result = decode(reply["value"])
         made = list(decode.arrays)
         if reply.get("modules"):
-            from grading import mirror
-
-            mirror.pull(self, decode(reply["modules"]))
+            self.mirror.pull(self, decode(reply["modules"]))
         changes = [(arrays[n], decode(x)) for n, x in reply["changes"] if n >= 0]
         lists = [(containers[n], decode(x)) for n, x in reply["containers"] if n >= 0]
         self.effects |= bool(changes or lists or reply["views"])
         if self.faithful:
-            for old, new in changes:
-                self.overwrite(old, new)
-            for old, new in lists:
+            for old, new in changes + lists:
                 self.overwrite(old, new)
             for number, place, offset, strides in reply["views"]:
                 x, base = made[number], arrays[place]
                 whole = (x.shape, x.dtype, base, offset, strides)
-                result = replaced(result, {id(x): np.ndarray(*whole)})
+                result = codec.replaced(result, {id(x): np.ndarray(*whole)})
         elif changes:  # what was returned as «the argument» holds what it held then
-            copies = {id(old): new for old, new in changes}
-            result = replaced(result, copies)
+            result = codec.replaced(result, {id(old): new for old, new in changes})
         if reply.get("tracked") and sys.modules["torch"].is_grad_enabled():
-            from grading import mirror
-
-            result = mirror.tracked(self, reply["tracked"], made, inputs, result)
+            result = self.mirror.tracked(self, reply["tracked"], made, inputs, result)
         return result
 
     def overwrite(self, old, new):
         """Do to an argument what the learner's function did, until the check ends."""
-        if isinstance(old, list):
-            self.undo.append((old, list(old)))
-            old[:] = new
-        elif isinstance(old, dict):
-            self.undo.append((old, dict(old)))
-            old.clear()
-            old.update(new)
-        elif isinstance(old, np.ndarray):
-            self.undo.append((old, old.copy()))
-            old[...] = new
-        else:
-            self.undo.append((old, old.detach().clone()))
-            old.detach().copy_(new.detach())
+        kept = old.detach().clone() if hasattr(old, "detach") else old.copy()
+        self.undo.append((old, kept))
+        put(old, new)
 
     def restore(self):
         """Undo what learners' functions did to the check's data."""
-        for old, new in reversed(self.undo):
-            if isinstance(old, dict):
-                old.clear()
-                old.update(new)
-            elif isinstance(old, list):
-                old[:] = new
-            elif isinstance(old, np.ndarray):
-                old[...] = new
-            else:
-                old.detach().copy_(new)
-        self.undo = []
+        while self.undo:
+            put(*self.undo.pop())
 
 
-__all__ = ["Learner", "Remote"]
+def put(old, new):
+    """Give a list, dict, array or tensor another's content."""
+    if isinstance(old, dict):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, list):
+        old[:] = new
+    elif isinstance(old, np.ndarray):
+        old[...] = new
+    else:
+        old.detach().copy_(new.detach())

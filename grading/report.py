@@ -1,5 +1,6 @@
 """What comes out: grades.csv, totals.csv, summary.md, and nbgrader's gradebook."""
 
+import contextlib
 import csv
 import io
 import json
@@ -9,11 +10,14 @@ import statistics
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.preprocessors import SaveCells
 
-COLUMNS = (
-    "student id notebook exercise points maximum needs_manual status reason remarks"
-)
+from grading import job
+
+TOTALS = "student id notebook points maximum needs_manual status"
+COLUMNS = TOTALS.replace("points", "exercise points") + " reason remarks"
 
 
 def record(file, result):
@@ -25,16 +29,14 @@ def record(file, result):
 
 def recorded(path):
     """Return {(student, stem): result} of the log; a torn line is no result."""
-    found = {}
-    if path.exists() and not path.read_bytes().endswith(b"\n"):
+    found, log = {}, path.read_bytes() if path.exists() else b"\n"
+    if not log.endswith(b"\n"):
         with open(path, "ab") as file:
             file.write(b"\n")
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
+    for line in log.splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             result = json.loads(line)
             found[result["student"], result["stem"]] = result
-        except (ValueError, KeyError, TypeError):
-            continue
     return found
 
 
@@ -62,6 +64,17 @@ def merge(out, course, results):
     path = Path(out, "gradebook.db")
     if not path.exists():
         shutil.copy(Path(course, "gradebook.db"), path)
+    stems = {result["stem"] for result in results}
+    with Gradebook(f"sqlite:///{path}") as gradebook:
+        for stem in stems:
+            gradebook.update_or_create_assignment(stem)
+    for stem in stems:  # a new one, or with other checks than before
+        about = {"notebook": stem, "assignment": stem, "db_url": f"sqlite:///{path}"}
+        released = nbformat.read(Path(course, "release", stem, f"{stem}.ipynb"), 4)
+        try:
+            SaveCells().preprocess(released, {"nbgrader": about})
+        except RuntimeError as error:
+            raise SystemExit(f"{error}: choose another folder with --out") from None
     with Gradebook(f"sqlite:///{path}") as gradebook:
         commit = gradebook.db.commit
         gradebook.db.commit = gradebook.db.flush  # all or nothing, and once to the disk
@@ -72,57 +85,64 @@ def merge(out, course, results):
             notebook = gradebook.find_submission_notebook(stem, stem, student)
             for grade in notebook.grades:
                 auto = result["scores"].get(grade.name, 0)
-                if grade.auto_score != auto or grade.manual_score is None:
+                by_hand = grade.manual_score is not None
+                if grade.auto_score != auto or not by_hand:
                     grade.auto_score = auto
-                    grade.needs_manual_grade = (
-                        auto is None or grade.manual_score is not None
-                    )
+                    grade.needs_manual_grade = auto is None or by_hand
         commit()
 
 
 def graded(out, results, cells):
-    """Put grades that people gave into the rows (cells: {(stem, exercise): [cell]})."""
-    try:
-        with Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
-            for result in results:
-                scores = {}
-                notebook = gradebook.find_submission_notebook(
-                    result["stem"], result["stem"], result["student"]
-                )
-                for grade in notebook.grades:
-                    scores[grade.name] = grade
-                for row in result["rows"]:
-                    mine = [scores[c] for c in cells[result["stem"], row["exercise"]]]
-                    if any(grade.manual_score is not None for grade in mine):
-                        row["points"] = sum(grade.score for grade in mine)
-                        row["manual"] = any(grade.needs_manual_grade for grade in mine)
-                        row["status"] = "needs manual" if row["manual"] else "graded"
-    except MissingEntry:
-        pass
+    """Put grades that people gave into the rows (cells: {(stem, exercise): [cell]}).
+
+    Returns (notebook, student) of the pages that people's grades and comments change.
+    """
+    found = []
+    with Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
+        for result in results:
+            where = result["stem"], result["student"]
+            try:
+                notebook = gradebook.find_submission_notebook(where[0], *where)
+            except MissingEntry:
+                continue
+            scores = {grade.name: grade for grade in notebook.grades}
+            given = {name for name, x in scores.items() if x.manual_score is not None}
+            if given or any(comment.manual_comment for comment in notebook.comments):
+                found += [where] * bool(result["scores"])
+            for row in result["rows"]:
+                names = cells[result["stem"], row["exercise"]]
+                if given & set(names):
+                    mine = [scores[name] for name in names]
+                    row["points"] = sum(grade.score for grade in mine)
+                    row["manual"] = any(grade.needs_manual_grade for grade in mine)
+                    row["status"] = "needs manual" if row["manual"] else "graded"
+    return found
 
 
-def report(out, results, names):
-    """Write the tables and the summary; names: {id: the learner's name}."""
-    lines, totals = (
-        [COLUMNS.split()],
-        [["student", "id", "notebook", "points", "maximum"]],
-    )
-    totals[0] += ["needs_manual", "status"]
+def counted(rows):
+    """Return [[status, how many rows have it]]."""
+    return sorted(Counter(row["status"] for row in rows).items())
+
+
+def tables(out, results, cells, names):
+    """Write tables, summary and people's grades; names: {id: the learner's name}."""
+    for stem, student in graded(out, results, cells):
+        job.feedback(out.resolve(), stem, student)
+    for stem in {result["stem"] for result in results}:  # formgrader looks for these
+        Path(out, "source", stem).mkdir(parents=True, exist_ok=True)
+    lines, totals = [COLUMNS.split()], [TOTALS.split()]
     results = sorted(results, key=lambda r: (names[r["student"]], r["stem"]))
     for result in results:
         who = [names[result["student"]], result["student"], result["stem"]]
-        remarks = "; ".join(result["remarks"])
-        for row in result["rows"]:
+        rows, remarks = result["rows"], "; ".join(result["remarks"])
+        for row in rows:
             cells = [row["exercise"], f"{row['points']:g}", f"{row['maximum']:g}"]
             manual = "yes" if row["manual"] else "no"
             lines.append([*who, *cells, manual, row["status"], row["reason"], remarks])
-        points, most = (
-            sum(r[k] for r in result["rows"]) for k in ("points", "maximum")
-        )
-        states = Counter(row["status"] for row in result["rows"])
-        text = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        manual = "yes" if any(row["manual"] for row in result["rows"]) else "no"
-        totals.append([*who, f"{points:g}", f"{most:g}", manual, text])
+        sums = [f"{sum(row[k] for row in rows):g}" for k in ("points", "maximum")]
+        manual = "yes" if any(row["manual"] for row in rows) else "no"
+        text = ", ".join(f"{count} {state}" for state, count in counted(rows))
+        totals.append([*who, *sums, manual, text])
     write(Path(out, "grades.csv"), table(lines))
     write(Path(out, "totals.csv"), table(totals))
     write(Path(out, "summary.md"), summary(results))
@@ -141,26 +161,14 @@ def summary(results):
             f"{len(there)} graded of {len(mine)}; points of {most:g}: median "
             f"{statistics.median(points):g}, from {min(points):g} to {max(points):g}.\n"
         )
+        share = [p / most * 100 if most else 0 for p in points] if there else []
         for low in range(0, 100, 20):
-            share = [p / most * 100 if most else 0 for p in points]
-            top = low + 20 if low < 80 else 101
-            count = sum(low <= s < top for s in share) if there else 0
+            count = sum(low <= s < (low + 20 if low < 80 else 101) for s in share)
             text.append(f"- {low}–{low + 20} %: {count}")
         failed = Counter(c for r in there for row in r["rows"] for c in row["failed"])
-        text.append(
-            "\nFailed most: "
-            + (
-                ", ".join(
-                    f"{check} ({count})" for check, count in failed.most_common(5)
-                )
-                or "none"
-            )
-            + ".\n"
-        )
-        states = Counter(row["status"] for r in mine for row in r["rows"])
-        text.append(
-            "Exercises: "
-            + ", ".join(f"{n} {s}" for s, n in sorted(states.items()))
-            + ".\n"
-        )
+        failed = ", ".join(f"{name} ({n})" for name, n in failed.most_common(5))
+        text.append(f"\nFailed most: {failed or 'none'}.\n")
+        states = counted([row for r in mine for row in r["rows"]])
+        states = ", ".join(f"{count} {state}" for state, count in states)
+        text.append(f"Exercises: {states}.\n")
     return "\n".join(text)

@@ -1,6 +1,7 @@
 """A process for one learner: bubblewrap around it, limits on it, an eye on it."""
 
 import compileall
+import contextlib
 import functools
 import os
 import select
@@ -13,13 +14,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.codec import ProtocolError
-
 ROOT = Path(__file__).parents[1]
 START = (
     "import sys; sys.path[:0] = {path!r}; import worker; worker.main({a}, {b}, {c!r})"
 )
 MB = 1 << 20
+ENVIRONMENT = "HOME=/tmp TMPDIR=/tmp USER=learner PATH=/usr/bin:/bin LC_ALL=C.UTF-8"
+ENVIRONMENT += " OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
+ENVIRONMENT += " MPLBACKEND=agg PYTHONHASHSEED=0"
 TEMPORARY = "grading-"  # how the names of temporary folders begin
 
 
@@ -47,11 +49,10 @@ class Died(BaseException):
 def library(folder):
     """Put what the sandbox imports into a folder of its own, compiled."""
     target = Path(folder, "library")
-    for name in ("codec.py", "worker.py"):
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "grading" / name, target)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "attend", target / "attend", ignore=ignore)
+    for name in ("codec.py", "worker.py"):
+        shutil.copy(ROOT / "grading" / name, target)
     compileall.compile_dir(target, quiet=2)
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -63,29 +64,17 @@ def bubblewrap():
     """Return (the command's start, None), or (None, why it cannot be used)."""
     program = shutil.which("bwrap")
     if not program:
-        return (
-            None,
-            "bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)",
-        )
-    command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc"]
-    command += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
-    command += ["--new-session", "--clearenv", "--hostname", "sandbox"]
+        missing = "bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)"
+        return None, missing
+    apart = "--unshare-pid --unshare-net --unshare-ipc --unshare-uts --hostname sandbox"
+    alone = "--unshare-cgroup-try --die-with-parent --new-session"
+    command = [program, *apart.split(), *alone.split()]
     if os.getuid():  # root drops to another user instead, whose limits count
         command += ["--unshare-user"]
         text = subprocess.run([program, "--help"], capture_output=True, text=True)
         if "--disable-userns" in text.stdout + text.stderr:
             command += ["--disable-userns"]
-    trial = [
-        *command,
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "true",
-    ]
+    trial = [*command, *"--ro-bind / / --proc /proc --dev /dev true".split()]
     result = subprocess.run(trial, capture_output=True, text=True)
     if result.returncode:
         return None, f"bubblewrap is not permitted here: {result.stderr.strip()}"
@@ -98,42 +87,18 @@ def view(path, packages):
     parents = {str(parent) for folder in shown for parent in Path(folder).parents}
     parents = sorted({*parents, "/etc"} - {"/", "/usr", "/tmp"})
     # /tmp first: the environment itself may lie below it
-    arguments = ["--size", str(64 * MB), "--perms", "1777", "--tmpfs", "/tmp"]
+    arguments = f"--size {64 * MB} --perms 1777 --tmpfs /tmp".split()
     for folder in parents:
         arguments += ["--perms", "0755", "--dir", folder]
-    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
-        if os.path.islink(folder):
-            arguments += ["--symlink", os.readlink(folder), folder]
-        elif os.path.isdir(folder):
-            arguments += ["--ro-bind", folder, folder]
-    for file in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"):
-        arguments += ["--ro-bind-try", file, file]
-    for folder in shown:
-        arguments += ["--ro-bind", folder, folder]
-    arguments += [
-        "--ro-bind",
-        str(path),
-        "/library",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-    ]
-    arguments += ["--size", str(16 * MB), "--perms", "1777", "--tmpfs", "/dev/shm"]
-    arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
-    return arguments
-
-
-def environment():
-    threads = ("OMP", "OPENBLAS", "MKL")
-    names = {f"{name}_NUM_THREADS": "1" for name in threads}
-    names |= {
-        "HOME": "/tmp",
-        "TMPDIR": "/tmp",
-        "USER": "learner",
-        "PATH": "/usr/bin:/bin",
-    }
-    return names | {"MPLBACKEND": "agg", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"]
+    for folder in filter(os.path.islink, system):
+        arguments += ["--symlink", os.readlink(folder), folder]
+    shown = [x for x in system if not os.path.islink(x)] + shown
+    for folder in [*shown, "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]:
+        arguments += ["--ro-bind-try", folder, folder]
+    rest = f"--proc /proc --dev /dev --size {16 * MB} --perms 1777 --tmpfs /dev/shm "
+    rest += "--remount-ro /dev --remount-ro / --chdir /tmp"
+    return [*arguments, "--ro-bind", str(path), "/library", *rest.split()]
 
 
 class Process:
@@ -152,19 +117,15 @@ class Process:
         code = START.format(path=where, a=down[0], b=up[1], c=most)
         command = [os.path.realpath(sys.executable), "-I", "-B", "-S", "-c", code]
         if not unsafe:
-            settings = [
-                x for pair in environment().items() for x in ("--setenv", *pair)
-            ]
-            command = [*bubblewrap()[0], *view(path, packages), *settings, *command]
+            command = [*bubblewrap()[0], *view(path, packages), *command]
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self.process = subprocess.Popen(
             command,
             pass_fds=(down[0], up[1]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
+            env=dict(pair.split("=") for pair in ENVIRONMENT.split()),
             start_new_session=True,
             umask=0o022,
+            **streams,
         )
         os.close(down[0]), os.close(up[1])
         self.outgoing, self.incoming = down[1], up[0]
@@ -202,20 +163,15 @@ class Process:
         if self.base is None:  # what was used when the request began, or less
             self.base = max(self.used, cpu - (now - self.started))
         self.used = max(self.used, cpu)
-        if memory > self.limits.memory:
-            raise Died(
-                "crashed", f"it used more than {self.limits.memory} MB of memory"
-            )
-        if cpu - self.base > self.limits.cpu:
-            raise Died(
-                "timeout", f"it took more than {self.limits.cpu:g} s of CPU time"
-            )
-        if cpu > self.limits.total:
-            raise Died(
-                "timeout", f"the notebook took more than {self.limits.total:g} s"
-            )
-        if now - self.started > self.limits.wall:
-            raise Died("timeout", f"it took longer than {self.limits.wall:g} s")
+        most = self.limits
+        if memory > most.memory:
+            raise Died("crashed", f"it used more than {most.memory} MB of memory")
+        if cpu - self.base > most.cpu:
+            raise Died("timeout", f"it took more than {most.cpu:g} s of CPU time")
+        if cpu > most.total:
+            raise Died("timeout", f"the notebook took more than {most.total:g} s")
+        if now - self.started > most.wall:
+            raise Died("timeout", f"it took longer than {most.wall:g} s")
         if now > self.end:
             raise Died("timeout", "the notebook took longer than it may")
 
@@ -261,16 +217,7 @@ class Process:
 
     def close(self):
         """End the process and everything in its sandbox."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
-        for fd in (self.incoming, self.outgoing):
-            try:
-                os.close(fd)
-            except OSError:
-                pass
-
-
-__all__ = ["Died", "Limits", "Process", "ProtocolError", "bubblewrap", "library"]
+        os.close(self.incoming), os.close(self.outgoing)

@@ -6,7 +6,6 @@ process, it can only change the data that comes out of it.
 
 import builtins
 import contextlib
-import importlib
 import io
 import linecache
 import os
@@ -18,42 +17,28 @@ import traceback
 import types
 from unittest import mock
 
+import codec
 import numpy as np
-from codec import (
-    Decoder,
-    Encoder,
-    content,
-    frame,
-    graph,
-    joined,
-    receive,
-    state,
-    vjp,
-)
+from codec import Decoder, Encoder, content, copies, frame, receive, state
 
 PRINTED = 10_000  # characters of output that are kept for each cell
 EXEC, COMPILE = exec, compile  # whatever the learner's code does to builtins
 SPACE = types.ModuleType("__main__").__dict__
 
 
-class Printed(io.TextIOBase):
+class Printed(io.StringIO):
     """What a cell prints, up to a limit; the rest is counted and dropped."""
 
-    def __init__(self):
-        self.parts, self.size = [], 0
-
-    def writable(self):
-        return True
+    dropped = 0
 
     def write(self, text):
-        if self.size < PRINTED:
-            self.parts.append(text[: PRINTED - self.size])
-        self.size += len(text)
+        kept = super().write(text[: max(0, PRINTED - self.tell())])
+        self.dropped += len(text) - kept
         return len(text)
 
     def text(self):
-        more = f"\n… {self.size - PRINTED:,} more characters"
-        return "".join(self.parts) + (more if self.size > PRINTED else "")
+        more = f"\n… {self.dropped:,} more characters" if self.dropped else ""
+        return self.getvalue() + more
 
 
 def shell():
@@ -98,7 +83,7 @@ class Callback:
                 _, answer, decode = self.ask({"graph": number}, [gradients], {})
                 return decode(answer["value"])
 
-            result = joined(result, decode.arrays, places, inputs, ask)
+            result = codec.joined(result, decode.arrays, places, inputs, ask)
         return result
 
     def ask(self, header, arguments, named):
@@ -137,13 +122,8 @@ class Worker:
         self.graphs, self.synced = [], {}
 
     def read(self, size):
-        data = bytearray()
-        while len(data) < size:
-            part = os.read(self.incoming, min(size - len(data), 1 << 20))
-            if not part:
-                os._exit(0)
-            data += part
-        return data
+        data = self.incoming.read(size)
+        return data if len(data) == size else os._exit(0)
 
     def next(self):
         header, buffers = receive(self.read)
@@ -151,12 +131,8 @@ class Worker:
         return header, buffers
 
     def reply(self, header, buffers=()):
-        for part in frame({"nonce": self.nonce} | header, buffers):
-            view = memoryview(part)
-            while view:
-                view = view[os.write(self.outgoing, view) :]
-
-    # ------------------------------------------------------------ references
+        self.outgoing.writelines(frame({"nonce": self.nonce} | header, buffers))
+        self.outgoing.flush()
 
     def refer(self, x, encode):
         """Name a thing that stays here; tell its kind, and a module's parameters."""
@@ -168,65 +144,48 @@ class Worker:
             self.things.append(x)
         number = self.numbers[id(x)]
         if torch and isinstance(x, torch.nn.Module):
-            self.synced.setdefault(number, {})
-            return {
-                "module": [number, type(x).__name__, self.skeleton(x, number, encode)]
-            }
+            return {"module": [number, encode(self.skeleton(x, number))]}
         kind = "class" if isinstance(x, type) else "object"
         kind = "function" if kind == "object" and callable(x) else kind
         return {"thing": [number, kind, type(x).__name__]}
 
-    def skeleton(self, module, number, encode):
-        """Return the module's tree: [[parameters, buffers, training, children]]."""
-        torch = sys.modules["torch"]
-        for key, x in state(module):
-            self.synced[number][key] = x.detach().clone()
+    def skeleton(self, module, number):
+        """Return {path: [parameters, buffers, other tensors, training, class]}."""
+        tensor = sys.modules["torch"].Tensor
+        self.synced.setdefault(number, {}).update(copies(state(module)))
         trees = {}
         for path, part in module.named_modules(remove_duplicate=False):
             groups = (part._parameters, part._buffers, part.__dict__)
-            groups = [
-                [[name, x] for name, x in group.items() if isinstance(x, torch.Tensor)]
-                for group in groups
+            held = [
+                [[k, x] for k, x in g.items() if isinstance(x, tensor)] for g in groups
             ]
-            trees[path] = [*groups, part.training, type(part).__name__]
-        return encode(trees)
+            trees[path] = [*held, part.training, type(part).__name__]
+        return trees
 
     def resolve(self, kind, value, decode):
         """Return what the grader named: a thing of mine, a callback, an import."""
         if kind == "thing":
-            part = type(value) is list  # of a module
-            return (
-                self.things[value[0]].get_submodule(value[1])
-                if part
-                else self.things[value]
-            )
+            if type(value) is list:  # a part of a module
+                return self.things[value[0]].get_submodule(value[1])
+            return self.things[value]
         if kind == "callback":
             return Callback(self, *value)
         if kind == "import":
-            module, path = value
-            found = importlib.import_module(module)
-            for part in path.split("."):
-                found = getattr(found, part)
-            return found
+            return pkgutil.resolve_name(":".join(value))
         if kind == "built":  # a torch module of the check's, of an importable class
             import torch
 
-            made = decode(value[0])
+            made, groups, attributes, training = (decode(part) for part in value)
             module = made.__new__(made)
             torch.nn.Module.__init__(module)
-            parts, attributes, training = (decode(part) for part in value[1:])
             module.__dict__.update(attributes)
-            for name, part in parts[0].items():
-                module.register_parameter(name, part)
-            for name, part in parts[1].items():
-                module.register_buffer(name, part)
-            for name, part in parts[2].items():
-                module.add_module(name, part)
+            adders = (module.register_parameter, module.register_buffer)
+            for add, group in zip((*adders, module.add_module), groups, strict=True):
+                for name, part in group.items():
+                    add(name, part)
             module.training = training
             return module
         raise ValueError(kind)
-
-    # ------------------------------------------------------------ requests
 
     def run(self, source, name):
         EXEC(compiled(source, name), SPACE)
@@ -242,6 +201,9 @@ class Worker:
                 stack.enter_context(torch.set_grad_enabled(settings["grad"]))
                 for place, name, value in settings["patched"]:
                     found = pkgutil.resolve_name(place)
+                    usual = getattr(found, name)
+                    if held := {key: value for key, x in SPACE.items() if x is usual}:
+                        stack.enter_context(mock.patch.dict(SPACE, held))
                     stack.enter_context(mock.patch.object(found, name, value))
                 if settings["random"] is not None:
                     torch.set_rng_state(settings["random"])
@@ -251,22 +213,14 @@ class Worker:
 
     def push(self, updates):
         """Take over what the check did to the parameters of learners' modules."""
-        import torch
-
         for number, tensors, training in updates:
             module = self.things[number]
             found = dict(state(module))
             for key, value in tensors.items():
-                with torch.no_grad():
-                    same = found[key].dtype == value.dtype
-                    if same and found[key].shape == value.shape:
-                        found[key].data.copy_(value)
-                    else:
-                        found[key].data = value.clone()
-                self.synced[number][key] = value.clone()
+                codec.put(found[key], value)
+            self.synced[number].update(copies(tensors.items()))
             for path, flag in training.items():
                 module.get_submodule(path).training = flag
-        return None
 
     def changed(self):
         """Return {module: {name: tensor}} of what the learner's code changed."""
@@ -283,16 +237,11 @@ class Worker:
         return found
 
     def vjp(self, number, gradients):
-        return vjp(*self.graphs[number], gradients)
-
-    # ------------------------------------------------------------ one request
+        return codec.vjp(*self.graphs[number], gradients)
 
     def answer(self, header, buffers):
         printed = Printed()
-        with (
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(printed),
-        ):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:
                 reply, data = self.perform(header, buffers)
             except BaseException as error:
@@ -323,13 +272,11 @@ class Worker:
         if self.synced:
             reply["modules"] = encode(self.changed())
         encode.seen.clear()
-        numbered = enumerate(arrays)
-        new = [(n, x) for n, (x, old) in numbered if content(x) != old]
-        reply["changes"] = [
-            [n, encode(x.copy() if hasattr(x, "copy") else x.clone())] for n, x in new
-        ]
-        numbered = enumerate(containers)
-        new = [(n, x) for n, (x, old) in numbered if repr(self.shape(x)) != old]
+        new = [(n, x) for n, (x, old) in enumerate(arrays) if content(x) != old]
+        new = [(n, x.copy() if hasattr(x, "copy") else x.clone()) for n, x in new]
+        reply["changes"] = [[n, encode(x)] for n, x in new]
+        lists = enumerate(containers)
+        new = [(n, x) for n, (x, old) in lists if repr(self.shape(x)) != old]
         reply["containers"] = [[n, encode(x)] for n, x in new]
         return reply, encode.buffers
 
@@ -343,24 +290,24 @@ class Worker:
         """Return [[result, argument, offset, strides]] of arrays that share memory."""
         found = []
         for number, x in enumerate(results):
-            for place, argument in enumerate(arguments):
-                pair = (x, argument)
-                if not all(isinstance(y, np.ndarray) for y in pair):
-                    continue
-                if np.may_share_memory(x, argument) and np.shares_memory(x, argument):
-                    start = x.__array_interface__["data"][0]
-                    offset = start - argument.__array_interface__["data"][0]
-                    found.append([number, place, offset, list(x.strides)])
+            for place, base in enumerate(arguments):
+                arrays = isinstance(x, np.ndarray) and isinstance(base, np.ndarray)
+                if (
+                    arrays
+                    and np.may_share_memory(x, base)
+                    and np.shares_memory(x, base)
+                ):
+                    start, end = (y.__array_interface__["data"][0] for y in (base, x))
+                    found.append([number, place, end - start, list(x.strides)])
                     break
         return found
 
     def track(self, results, inputs):
         """Keep the graph of tensors that have one, and return its number."""
-        inputs = list(inputs)
         for number in sorted(self.synced):
-            module = self.things[number]
-            inputs += [p for p in module.parameters() if p.requires_grad]
-        places, made = graph(results, inputs)
+            parameters = self.things[number].parameters()
+            inputs = inputs + [p for p in parameters if p.requires_grad]
+        places, made = codec.graph(results, inputs)
         self.graphs += [made] * bool(places)
         return [len(self.graphs) - 1, places] if places else None
 
@@ -402,6 +349,6 @@ def main(incoming, outgoing, limits):
     SPACE = module.__dict__
     builtins.get_ipython = shell
     builtins.display = lambda *things, **_: print(*map(repr, things), sep="\n")
-    worker = Worker(*high)
+    worker = Worker(open(high[0], "rb"), open(high[1], "wb"))
     while True:
         worker.answer(*worker.next())

@@ -121,6 +121,8 @@ def test_the_gradebook_is_nbgraders(whole):
         for grade in found.grades:
             if grade.needs_manual_grade:
                 grade.manual_score, grade.needs_manual_grade = 2, False
+                comment = gradebook.find_comment(grade.name, QUICK, QUICK, student)
+                comment.manual_comment = "Well said. <script>"
         gradebook.db.commit()
     call = [sys.executable, "-m", "grading", "export", str(whole / "grades")]
     subprocess.run(call, cwd=ROOT, check=True, capture_output=True)
@@ -131,6 +133,11 @@ def test_the_gradebook_is_nbgraders(whole):
     ]
     assert row["points"] == "2" and row["status"] == "graded"
     assert row["needs_manual"] == "no"
+    folder = whole / "grades"
+    page = folder / "feedback" / student / QUICK / f"{QUICK}.html"
+    assert "2 of 3 points (graded by a person)" in page.read_text("utf-8")
+    assert "<p>Well said. </p>" in page.read_text("utf-8")
+    assert (folder / "source" / QUICK).is_dir()  # where the formgrader looks for names
 
 
 def mixtures(stem):
@@ -226,6 +233,12 @@ def test_a_grader_that_is_killed_goes_on_and_repeats_nothing(tmp_path):
     code, text = grade(tmp_path, "--only", QUICK)
     assert "0 graded now, 6 as before" in text
     assert (tmp_path / "grades" / "grades.csv").read_bytes() == before
+    hand_in(
+        tmp_path, "student 5", QUICK, read(ROOT / f"exercises/{QUICK}/{QUICK}.ipynb")
+    )
+    code, text = grade(tmp_path, "--only", QUICK, "--due", "2000-01-01T12:00")
+    assert "1 graded now, 5 as before" in text
+    assert all("late by" in row["remarks"] for row in rows(tmp_path))
 
 
 @needs_sandbox
@@ -241,11 +254,19 @@ def test_secret_seeds_rosters_and_bytes(tmp_path):
     found = {(r["student"], r["exercise"]): r for r in rows(tmp_path)}
     assert found["absent", "softmax"]["status"] == "missing"
     assert found["one", "softmax"]["points"] == "4"
+    before = (tmp_path / "grades" / "grades.csv").read_bytes()
+    call = [sys.executable, "-m", "grading", "export", str(tmp_path / "grades")]
+    subprocess.run(call, cwd=ROOT, check=True, capture_output=True)
+    assert (tmp_path / "grades" / "grades.csv").read_bytes() == before
     first = {
         path.relative_to(tmp_path): path.read_bytes()
         for kind in ("*.csv", "*.html", "*.ipynb", "summary.md")
         for path in (tmp_path / "grades").rglob(kind)
     }
+    other = min(SOLUTIONS)  # a chapter later
+    hand_in(tmp_path, "one", other, SOLUTIONS[other])
+    code, text = grade(tmp_path, "--only", other)
+    assert code == 0 and float(rows(tmp_path)[0]["points"]) > 0, text
     (tmp_path / "grades" / "results.jsonl").unlink()
     grade(tmp_path, *options, "--roster", str(tmp_path / "roster"))
     for path, content in first.items():

@@ -590,14 +590,19 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
 """
 
 
-@case(
-    "a ready-made function where it is forbidden",
-    {"blank": 0},
-    stem="07_self_attention",
+IMPORTED = """
+from attend.layers import merge_heads, split_heads
+from torch.nn.functional import scaled_dot_product_attention as ready
+""" + READY.replace("layers.", "").replace(
+    "nn.functional.scaled_dot_product_attention", "ready"
 )
-def _(folder):
-    stem = "07_self_attention"
-    hand_in(folder, book(stem, blank=READY), stem=stem)
+
+for name, source in {"used": READY, "imported at the top": IMPORTED}.items():
+
+    @case(f"ready-made and forbidden, {name}", {"blank": 0}, stem="07_self_attention")
+    def _(folder, source=source):
+        stem = "07_self_attention"
+        hand_in(folder, book(stem, blank=source), stem=stem)
 
 
 # ------------------------------------------------------------ against the line to the grader
