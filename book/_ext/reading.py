@@ -83,6 +83,12 @@ def add_questions(app, docname, source):
     source[0] = nbformat.writes(notebook)
 
 
+def rename_solutions(app, docname, source):
+    """Call a page of solutions by its name: its notebook is titled as the exercises."""
+    if docname.startswith("solutions/"):
+        source[0] = source[0].replace("# Exercises to", "# Solutions to", 1)
+
+
 class CheckYourself(SphinxDirective):
     """The questions of one chapter; every option unfolds to its explanation."""
 
@@ -437,6 +443,7 @@ def setup(app):
     app.add_directive("check-yourself", CheckYourself)
     app.add_directive("from-notebook", FromNotebook)
     app.connect("source-read", add_questions)
+    app.connect("source-read", rename_solutions)
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
