@@ -47,35 +47,30 @@ def role(cell):
     return "check" if mark.get("grade") else "source"
 
 
-class Seeds:
+@contextlib.contextmanager
+def seeds(secret, name):
     """Make the generators of hidden tests depend on the secret seed."""
 
-    def __init__(self, secret, name):
-        self.secret, self.name = secret, name
-
-    def mixed(self, seed):
-        text = f"{self.secret}/{self.name}/{seed}"
+    def mixed(seed):
+        text = f"{secret}/{name}/{seed}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
 
-    @contextlib.contextmanager
-    def __call__(self):
-        with contextlib.ExitStack() as stack:
-            if self.secret:
-                self.patch(stack, np.random, "default_rng")
-            if self.secret and (torch := sys.modules.get("torch")):
-                self.patch(stack, torch, "manual_seed")
-
-                class Generator(torch.Generator):
-                    def manual_seed(this, seed):
-                        return super().manual_seed(self.mixed(seed))
-
-                stack.enter_context(mock.patch.object(torch, "Generator", Generator))
-            yield
-
-    def patch(self, stack, place, name):
+    def patched(place, name):
         usual = getattr(place, name)
-        seeded = lambda seed=None: usual(self.mixed(seed))  # noqa: E731
-        stack.enter_context(mock.patch.object(place, name, seeded))
+        return mock.patch.object(place, name, lambda seed=None: usual(mixed(seed)))
+
+    with contextlib.ExitStack() as stack:
+        if secret:
+            stack.enter_context(patched(np.random, "default_rng"))
+        if secret and (torch := sys.modules.get("torch")):
+            stack.enter_context(patched(torch, "manual_seed"))
+
+            class Generator(torch.Generator):
+                def manual_seed(self, seed):
+                    return super().manual_seed(mixed(seed))
+
+            stack.enter_context(mock.patch.object(torch, "Generator", Generator))
+        yield
 
 
 class TwoProcesses:
@@ -134,15 +129,13 @@ class TwoProcesses:
 
     def send(self, source, name):
         """Run a cell in the sandbox; one that does not kill is run again later."""
+        self.replay.append((source, f"<{name}>"))
         try:
-            self.learner.run(source, f"<{name}>")
+            self.learner.run(*self.replay[-1])
         except Died:
+            self.replay.pop()
             self.learner.close()
             raise
-        except Exception:
-            self.replay.append((source, f"<{name}>"))
-            raise
-        self.replay.append((source, f"<{name}>"))
 
     def learn(self, cell, name):
         """Run the learner's cell; what it raises is told and goes no further."""
@@ -184,7 +177,7 @@ class TwoProcesses:
         result = self.trusted(seen, name)
         printed = self.printed
         if hidden:
-            with Seeds(self.secret, name)():
+            with seeds(self.secret, name):
                 result = self.trusted(f"#{hidden}", name)
         self.printed = printed
         number = isinstance(result, int | float) and not isinstance(result, bool)
