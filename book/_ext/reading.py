@@ -57,7 +57,8 @@ DARK = {  # a figure's colours by day, and by night
     "#e69f00": "#eeb23f",
     "#56b4e9": "#93d3f7",
 }
-EARLY = ["documentation_options"]  # what inline scripts need
+EARLY = ["documentation_options", "microscope"]  # what inline scripts need
+WAKE = "<script>globalThis.attendMicroscope?.wakeAll()</script>"  # before it is painted
 WIDE = "330pt"  # a wider figure has words too small for a phone when it shrinks
 PAN = (
     '<div class="pan" style="--width: {}px" tabindex="0" role="group" '
@@ -336,9 +337,11 @@ def minutes(body):
 
 def finish_page(app, pagename, templatename, context, doctree):
     """Add the reading time; leave out what the page does not use."""
+    body = context.get("body", "")
+    unused = UNUSED if 'class="microscope"' in body else (*UNUSED, "microscope")
     for kind in ("script_files", "css_files"):
         files = context.get(kind, [])
-        context[kind] = [file for file in files if not used_by(file, UNUSED)]
+        context[kind] = [file for file in files if not used_by(file, unused)]
     scripts, context["script_files"] = context["script_files"], []
     for file in scripts:
         if used_by(file, ["mathjax/"]):
@@ -349,16 +352,19 @@ def finish_page(app, pagename, templatename, context, doctree):
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
-    context["body"] = re.sub(  # as attributes they give way to a small screen's width
+    body = re.sub(  # as attributes they give way to a small screen's width
         r'style="width: (\d+)px; height: (\d+)px;"',
         r'width="\1" height="\2" loading="lazy"',  # its place is known: nothing jumps
-        context.get("body", ""),
+        body,
     )
+    microscope = re.compile('<figure class="microscope">.*?</figure>', re.DOTALL)
+    body = microscope.sub(lambda figure: figure[0] + WAKE, body)
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
-        context["body"] = context.get("body", "").replace(role, "")  # other unfulfilled
+        body = body.replace(role, "")  # other unfulfilled
     if doctree and pagename.startswith(("chapters/", "solutions/")):
-        time = f'<p class="reading-time">{minutes(context["body"])} minutes to read</p>'
-        context["body"] = context["body"].replace("</h1>", f"</h1>\n{time}", 1)
+        time = f'<p class="reading-time">{minutes(body)} minutes to read</p>'
+        body = body.replace("</h1>", f"</h1>\n{time}", 1)
+    context["body"] = body
 
 
 def used_by(file, names):
