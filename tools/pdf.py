@@ -43,13 +43,15 @@ figure, tr, .question, .microscope, div.math { break-inside: avoid; }
 .reading-time { display: none !important; }
 div.highlight pre { font-size: 0.72rem; white-space: pre-wrap; border-radius: 3px; }
 .bd-article figure img { max-height: 105mm; }
+td p, th p { margin: 0; }
 pre { break-inside: auto !important; }
 .cell_input, details.hide { break-inside: avoid; }
 details.hide > summary { display: none !important; }
 details.hide * { animation: none !important; opacity: 1 !important; }
 .cover { padding-top: 90mm; }
 .cover h1 { font-size: 3rem; }
-.contents { break-before: page; padding: 0; border: 0; background: none; }
+nav.contents { break-before: page; padding: 0; border: 0; background: none; }
+nav.contents { box-shadow: none !important; }
 .contents p { margin: 0.9rem 0 0.2rem; font-weight: 600; }
 .contents a { display: flex; gap: 0.4rem; align-items: baseline; }
 .contents a { color: inherit; text-decoration: none; }
