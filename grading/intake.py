@@ -215,12 +215,8 @@ def inert(text):
 
 def place(result, own):
     """Insert the learner's own code cells where they stood, after the same cell."""
-    where = {None: 0}
-    for after, text in own:
-        name = f"scratch-{sum(where.values()) + 1}"
+    for number, (after, text) in reversed(list(enumerate(own, 1))):
+        name = f"scratch-{number}"
         cell = new_code_cell(text, metadata={"scratch": True}, id=name)
         marks = [grade_id(c) for c in result.cells]
-        start = marks.index(after) + 1 if after in marks else 0
-        offset = where.get(after, 0)
-        result.cells.insert(start + offset, cell)
-        where[after] = offset + 1
+        result.cells.insert(marks.index(after) + 1 if after in marks else 0, cell)

@@ -43,10 +43,6 @@ def block(text):
     return f"<pre>{escape(text[:MOST] + more)}</pre>"
 
 
-def number(x):
-    return f"{x:g}"
-
-
 class Page(Exporter):
     """nbgrader's feedback, as a page that is safe to open."""
 
@@ -56,7 +52,7 @@ class Page(Exporter):
         notebook, resources = super().from_notebook_node(nb, resources, **kw)
         about = resources["nbgrader"]
         title = escape(about["notebook"])
-        total = f"{number(about['score'])} of {number(about['max_score'])} points"
+        total = f"{about['score']:g} of {about['max_score']:g} points"
         parts = [f"<h1>{title}</h1><p class='score'>{total}</p>"]
         parts += [self.part(cell) for cell in notebook.cells]
         head = f"<meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>"
@@ -80,7 +76,7 @@ class Page(Exporter):
     def graded(self, shown, mark, kind):
         score, points = mark.get("score") or 0, mark["points"]
         state = "full" if score >= points else "lost"
-        label = f"{number(score)} of {number(points)} points"
+        label = f"{score:g} of {points:g} points"
         if kind == "answer":
             state, label = "open", f"{label} (graded by a person)"
         return f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
