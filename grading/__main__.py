@@ -164,7 +164,7 @@ def grade(options, work):
         "library": str(library(work)),
         "slot": 0,
     }
-    before, results, todo = report.recorded(log), [], []
+    before, results, fresh, todo = report.recorded(log), [], [], []
     report.write(out / "students.json", json.dumps(names, sort_keys=True, indent=1))
     with open(log, "a", encoding="utf-8") as file:
         for task in tasks(options, found, every, about, common):
@@ -178,8 +178,8 @@ def grade(options, work):
                 todo.append(task)
                 continue
             results.append(made)
-            if made != old:
-                report.record(file, made)
+            fresh += [made] * (made != old)
+        report.record(file, *fresh)
         kept = len(results)
         for number, result in enumerate(pool.run(todo, options), 1):
             report.record(file, result)

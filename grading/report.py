@@ -20,9 +20,9 @@ TOTALS = "student id notebook points maximum needs_manual status"
 COLUMNS = TOTALS.replace("points", "exercise points") + " reason remarks"
 
 
-def record(file, result):
-    """Append a finished result to the log, so that no crash can lose it."""
-    file.write(json.dumps(result, sort_keys=True) + "\n")
+def record(file, *results):
+    """Append finished results to the log, so that no crash can lose them."""
+    file.writelines(json.dumps(result, sort_keys=True) + "\n" for result in results)
     file.flush()
     os.fsync(file.fileno())
 

@@ -17,6 +17,7 @@ import pytest
 
 from grading import codec, intake, sandbox
 from grading.__main__ import lateness
+from grading.doctor import TRIALS
 from tests.test_answers import (
     SOLUTIONS,
     answers,
@@ -271,6 +272,14 @@ def test_secret_seeds_rosters_and_bytes(tmp_path):
     grade(tmp_path, *options, "--roster", str(tmp_path / "roster"))
     for path, content in first.items():
         assert (tmp_path / path).read_bytes() == content, path
+
+
+@needs_sandbox
+def test_the_doctor_tries_the_sandbox():
+    call = [sys.executable, "-m", "grading", "doctor"]
+    run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0 and "NO" not in run.stdout, run.stdout
+    assert run.stdout.count(": yes\n") == len(TRIALS)
 
 
 def test_without_a_sandbox_grading_refuses(tmp_path):
