@@ -19,7 +19,7 @@ NODES = 1_000_000  # things in a frame
 DTYPES = {np.dtype(x).str: np.dtype(x) for x in "?bhilqBHILQefdFD"}
 TENSORS = "bool uint8 int8 int16 int32 int64 bfloat16 float16 float32 float64 complex64"
 TENSORS = frozenset([*TENSORS.split(), "complex128"])
-PLAIN = {"tuple": tuple, "set": set, "frozenset": frozenset}
+PLAIN = {"tuple": tuple, "frozenset": frozenset}
 PLAIN |= {kind.__name__: lambda x, k=kind: k(*x) for kind in (slice, range, complex)}
 
 
@@ -174,7 +174,7 @@ class Encoder:
             return x
         if kind is int:
             return x if -(2**63) <= x < 2**63 else {"int": hex(x)}
-        if kind in (list, dict):
+        if kind in (list, dict, set):
             self.containers.append(x)
         if kind in (list, tuple, set, frozenset):
             return {kind.__name__: [self(item) for item in x]}
@@ -274,6 +274,11 @@ class Decoder:
     def make_list(self, value):
         self.containers.append(result := [])
         result += self.items(value)
+        return result
+
+    def make_set(self, value):
+        self.containers.append(result := set())
+        result.update(self.items(value))
         return result
 
     def make_dict(self, value):

@@ -309,7 +309,7 @@ class Learner:
 
 def put(old, new):
     """Give a list, dict, array or tensor another's content."""
-    if isinstance(old, dict):
+    if isinstance(old, dict | set):
         old.clear()
         old.update(new)
     elif isinstance(old, list):
