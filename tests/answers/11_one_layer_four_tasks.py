@@ -190,6 +190,16 @@ def exact_by_length(found, pairs, edges):
     return np.array([100 * np.mean(r) if r else np.nan for r in right])
 
 
+# %% exact wrong: what is too short goes into the last bucket
+def exact_by_length(found, pairs, edges):
+    right = [[] for _ in edges[1:]]
+    for words, (source, target) in zip(found, pairs, strict=True):
+        bucket = np.searchsorted(edges, len(source), side="right") - 1
+        if bucket < len(right):
+            right[bucket].append(tuple(words) == tuple(target))
+    return np.array([100 * np.mean(r) if r else np.nan for r in right])
+
+
 # %% exact right: by arrays
 def exact_by_length(found, pairs, edges):
     right = [list(w) == list(t) for w, (_, t) in zip(found, pairs, strict=True)]
@@ -403,6 +413,28 @@ def repair(found, weights, source, known):
         if word == "<unk>" and unknown:
             found[t] = source[max(unknown, key=lambda j, t=t: weights[t][j])]
     return found
+
+
+# %% repair wrong: the weight of the first of two equal words
+def repair(found, weights, source, known):
+    unknown = [word for word in source if word not in known]
+    repaired = []
+    for word, row in zip(found, np.asarray(weights)):
+        if word == "<unk>" and unknown:
+            word = max(unknown, key=lambda other: row[source.index(other)])
+        repaired.append(word)
+    return repaired
+
+
+# %% repair wrong: the weights of known words are made 0, not taken out
+def repair(found, weights, source, known):
+    repaired = []
+    for word, row in zip(found, np.asarray(weights)):
+        masked = row * [other not in known for other in source]
+        if word == "<unk>" and not set(source) <= set(known):
+            word = source[masked.argmax()]
+        repaired.append(word)
+    return repaired
 
 
 # %% repair right: known words are masked
