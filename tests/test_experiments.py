@@ -5,6 +5,7 @@ import functools
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Event
 
 import numpy as np
 import pytest
@@ -202,18 +203,28 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(small, first):
 
 def test_a_run_that_fails_stops_those_that_wait(small, monkeypatch):
     five, path, start = small
-    works, begun = experiments.execute, []
+    works, begun, stopped = experiments.execute, [], Event()
+
+    class Threads(ThreadPoolExecutor):
+        def __init__(self, jobs, **options):
+            super().__init__(jobs)
+
+        def shutdown(self, **options):
+            super().shutdown(**options)
+            stopped.set()
 
     def execute(run):
         begun.append(run)
         if run == five[1]:
+            while not path.exists():  # the first run's results come before the failure
+                time.sleep(0.01)
             raise FloatingPointError("the loss is nan")
-        time.sleep(0.2)  # time enough to hear of the failure
+        if run != five[0]:
+            stopped.wait(10)
         return works(run)
 
     monkeypatch.setattr(experiments, "execute", execute)
-    pool = lambda jobs, **_: ThreadPoolExecutor(jobs)  # noqa: E731
-    monkeypatch.setattr(experiments, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(experiments, "ProcessPoolExecutor", Threads)
     monkeypatch.setattr(experiments, "as_completed", as_completed)
     with pytest.raises(FloatingPointError):
         experiments.main()
