@@ -37,6 +37,27 @@ def same_weights(first, second):
     return np.allclose(difference[..., 0], difference[..., -1])
 
 
+# %% same wrong: an answer for each row
+def same_weights(first, second):
+    return np.ptp(np.subtract(first, second), axis=-1) < 1e-6
+
+
+# %% same wrong: no tolerance for rounding
+def same_weights(first, second):
+    difference = np.asarray(first) - np.asarray(second)
+    return bool((difference == difference[..., :1]).all())
+
+
+# %% same wrong: the axis of the queries once there are axes in front
+def same_weights(first, second):
+    return bool((np.ptp(np.subtract(first, second), axis=1) < 1e-6).all())
+
+
+# %% same wrong: compares what two decimals show
+def same_weights(first, second):
+    return np.array_equal(softmax(first).round(2), softmax(second).round(2))
+
+
 # %% same right: by the softmax
 def same_weights(first, second):
     return np.allclose(softmax(first), softmax(second), rtol=0, atol=1e-6)

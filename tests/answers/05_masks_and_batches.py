@@ -363,6 +363,24 @@ def assert_no_peeking(layer, X):
         assert same, "peeking"
 
 
+# %% peek wrong: takes the mean of the differences, which may cancel
+def assert_no_peeking(layer, X):
+    for i in range(X.shape[1] - 1):
+        changed = X.clone()
+        changed[:, i + 1 :] += 1
+        before, after = layer(X)[:, : i + 1], layer(changed)[:, : i + 1]
+        assert (after - before).mean().abs() < 1e-5, "peeking"
+
+
+# %% peek wrong: does not allow for rounding
+def assert_no_peeking(layer, X):
+    for i in range(X.shape[1] - 1):
+        changed = X.clone()
+        changed[:, i + 1 :] = 1 - 2 * X[:, i + 1 :]
+        before, after = layer(X)[:, : i + 1], layer(changed)[:, : i + 1]
+        assert torch.equal(before, after), "peeking"
+
+
 # %% peek right: a shorter input must give the same beginning
 def assert_no_peeking(layer, X):
     whole = layer(X)
