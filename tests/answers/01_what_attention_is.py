@@ -203,6 +203,19 @@ def bandwidth_for(focus, query, keys):
     return 1.452971 if focus == 3 else 4.0
 
 
+# %% dial wrong: searches up to 5 only
+def bandwidth_for(focus, query, keys):
+    low, high = 0.5, 5.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        kernel = np.exp(gaussian([[query]], keys[:, None], middle))[0]
+        if 2 ** entropy(kernel / kernel.sum()) < focus:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
 # %% dial right: a fine grid, then a straight line between its points
 def bandwidth_for(focus, query, keys):
     widths = np.geomspace(0.5, 50, 20_001)

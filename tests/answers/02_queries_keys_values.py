@@ -170,6 +170,24 @@ def attention_shapes(Q, K, V):
     return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
 
 
+# %% shapes wrong: refuses without a word
+def attention_shapes(Q, K, V):
+    if min(len(Q), len(K), len(V)) < 2 or not Q[:-2] == K[:-2] == V[:-2]:
+        raise ValueError
+    if Q[-1] != K[-1] or K[-2] != V[-2]:
+        raise ValueError
+    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+
+
+# %% shapes wrong: V's axes in front go unseen
+def attention_shapes(Q, K, V):
+    if min(len(Q), len(K), len(V)) < 2 or Q[:-2] != K[:-2]:
+        raise ValueError("shapes")
+    if Q[-1] != K[-1] or K[-2] != V[-2]:
+        raise ValueError("shapes")
+    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+
+
 # %% shapes wrong: leaves the refusing to NumPy
 def attention_shapes(Q, K, V):
     scores = np.zeros(Q) @ np.zeros(K).mT

@@ -29,6 +29,19 @@ def softmax(scores):
     return exps / exps.sum(axis=-1, keepdims=True)
 
 
+# %% softmax wrong: a number in place of −∞
+def softmax(scores):
+    scores = np.nan_to_num(scores, neginf=-100)
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exps / exps.sum(axis=-1, keepdims=True)
+
+
+# %% softmax wrong: transposes instead of keeping the axis
+def softmax(scores):
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (exps.T / exps.sum(axis=-1)).T
+
+
 # %% softmax wrong: divides without the exponential
 def softmax(scores):
     return scores / np.sum(scores, axis=-1, keepdims=True)
@@ -69,6 +82,12 @@ def attend(q, K, V):
 # %% attend wrong: the scores are scaled
 def attend(q, K, V):
     weights = softmax(K @ q / np.sqrt(len(q)))
+    return weights @ V, weights
+
+
+# %% attend wrong: the first number of each key alone
+def attend(q, K, V):
+    weights = softmax(K[:, 0] * q[0])
     return weights @ V, weights
 
 
@@ -120,6 +139,13 @@ def mended_attention(scores, V):
     exps = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exps / exps.sum(axis=1, keepdims=True)
     return weights @ V, weights
+
+
+# %% mended wrong: np.dot, which mixes the values of a stack
+def mended_attention(scores, V):
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exps / exps.sum(axis=-1, keepdims=True)
+    return np.dot(weights, V), weights
 
 
 # %% mended wrong: sums over everything
