@@ -2,10 +2,12 @@
 
 import ast
 import contextlib
+import functools
 import io
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -17,25 +19,36 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import LimitOutput, SaveAutoGrades
+from sqlalchemy.pool import QueuePool
 from traitlets.config import PyFileConfigLoader
 
 from grading import intake
 from grading.execute import TwoProcesses, bound, role
 from grading.page import Page
 from grading.proxy import Learner
-from grading.sandbox import ROOT, TEMPORARY, Limits, Process
+from grading.sandbox import NUMPY, ROOT, TEMPORARY, TORCH, Limits, Process
 
-QUERIES = {}  # as compiled; each gradebook would compile its own
+BASE = {}  # the gradebook that is open: {"path": …}
+
+
+@functools.cache
+def throwaway():
+    """Return the engine of all gradebooks that are thrown away.
+
+    There is one, since each would compile its own queries. Nothing need reach the disk.
+    """
+    connect = lambda: sqlite3.connect(BASE["path"])  # noqa: E731
+    made = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    pragma = "PRAGMA synchronous = OFF"
+    sqlalchemy.event.listen(made, "connect", lambda base, _: base.execute(pragma))
+    return made
 
 
 def engine(url, **options):
-    """Open a gradebook's database; one that is thrown away need not reach the disk."""
-    options["execution_options"] = {"compiled_cache": QUERIES}
-    made = sqlalchemy.create_engine(url, **options)
-    if f"/{TEMPORARY}" in str(url):
-        pragma = "PRAGMA synchronous = OFF"
-        sqlalchemy.event.listen(made, "connect", lambda base, _: base.execute(pragma))
-    return made
+    if f"/{TEMPORARY}" not in url:
+        return sqlalchemy.create_engine(url, **options)
+    BASE["path"] = url.removeprefix("sqlite:///")
+    return throwaway()
 
 
 def version():
@@ -97,12 +110,21 @@ def prepare(folder, sources):
     return found
 
 
+def modules(about):
+    """Return what the fork server of a notebook's learners has ready."""
+    plain = ("attend.attention", "attend.check")
+    heavy = any(x.startswith("attend.") and x not in plain for x in about["imports"])
+    return TORCH if about["torch"] or heavy else NUMPY
+
+
 def imported(source):
     """Yield the modules that a cell of the source imports."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
+            part = node.module == "attend"
+            yield from (f"attend.{x.name}" for x in node.names if part)
             yield node.module
 
 
@@ -149,6 +171,7 @@ def grade(task):
         same = {name for name, text in names.items() if text == stubs[name]}
         limits = Limits(**task["limits"])
         options = task["library"], limits, task["unsafe"], task["slot"]
+        options += (modules(about),)
         learner = Learner(lambda: Process(*options), about["torch"])
         runner = TwoProcesses(learner, about["names"], limits, task["secret"])
         try:

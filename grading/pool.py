@@ -16,6 +16,7 @@ import time
 from multiprocessing import connection
 
 from grading import job
+from grading.sandbox import server
 
 FORK = multiprocessing.get_context("fork")
 
@@ -42,7 +43,11 @@ def run(tasks, options):
 
         yield from cluster.run(tasks, options.scheduler)
         return
-    for name in sorted({name for task in tasks for name in task["about"]["imports"]}):
+    wanted = {job.modules(task["about"]) for task in tasks}
+    for modules in wanted:
+        server(tasks[0]["library"], modules, tasks[0]["unsafe"])
+    named = {name for task in tasks for name in task["about"]["imports"]}
+    for name in sorted(named.union(*wanted)):
         importlib.import_module(name)  # once, before the forks
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)

@@ -129,8 +129,8 @@ class Learner:
 
     def close(self):
         if self.process:
-            self.spent += max(self.process.used, self.process.usage()[0])
             self.process.close()
+            self.spent += self.process.used
         self.process = None
 
     def request(self, operation, fields, buffers=(), callbacks=()):

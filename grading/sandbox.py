@@ -3,10 +3,13 @@
 import compileall
 import contextlib
 import functools
+import json
 import os
 import select
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -15,14 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-START = (
-    "import sys; sys.path[:0] = {path!r}; import worker; worker.main({a}, {b}, {c!r})"
-)
+START = "import sys; sys.path[:0] = {!r}; import forkserver; forkserver.serve(*{!r})"
 MB = 1 << 20
 ENVIRONMENT = "HOME=/tmp TMPDIR=/tmp USER=learner PATH=/usr/bin:/bin LC_ALL=C.UTF-8"
 ENVIRONMENT += " OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
 ENVIRONMENT += " MPLBACKEND=agg PYTHONHASHSEED=0"
 TEMPORARY = "grading-"  # how the names of temporary folders begin
+NUMPY = (
+    "numpy.random",
+    "attend.attention",
+    "attend.check",
+)  # what a fork server has ready
+TORCH = (*NUMPY, "attend.tasks", "attend.training")
+TORCH += ("torch.fx.experimental.symbolic_shapes", "torch._dynamo")  # loaded late, slow
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def library(folder):
     target = Path(folder, "library")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "attend", target / "attend", ignore=ignore)
-    for name in ("codec.py", "worker.py"):
+    for name in ("codec.py", "forkserver.py", "worker.py"):
         shutil.copy(ROOT / "grading" / name, target)
     compileall.compile_dir(target, quiet=2)
     for path in [target, *target.rglob("*")]:
@@ -81,10 +89,15 @@ def bubblewrap():
     return command, None
 
 
+def shown(packages):
+    """Return the folders of Python and its packages."""
+    return sorted({sys.base_prefix, sys.base_exec_prefix, packages} - {"/usr"})
+
+
 def view(path, packages):
     """Return the arguments that say what of the system the sandbox shows."""
-    shown = sorted({sys.base_prefix, sys.base_exec_prefix, packages} - {"/usr"})
-    parents = {str(parent) for folder in shown for parent in Path(folder).parents}
+    folders = shown(packages)
+    parents = {str(parent) for folder in folders for parent in Path(folder).parents}
     parents = sorted({*parents, "/etc"} - {"/", "/usr", "/tmp"})
     # /tmp first: the environment itself may lie below it
     arguments = f"--size {64 * MB} --perms 1777 --tmpfs /tmp".split()
@@ -93,45 +106,90 @@ def view(path, packages):
     system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"]
     for folder in filter(os.path.islink, system):
         arguments += ["--symlink", os.readlink(folder), folder]
-    shown = [x for x in system if not os.path.islink(x)] + shown
-    for folder in [*shown, "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]:
+    seen = [x for x in system if not os.path.islink(x)] + folders
+    for folder in [*seen, "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]:
         arguments += ["--ro-bind-try", folder, folder]
     rest = f"--proc /proc --dev /dev --size {16 * MB} --perms 1777 --tmpfs /dev/shm "
     rest += "--remount-ro /dev --remount-ro / --chdir /tmp"
     return [*arguments, "--ro-bind", str(path), "/library", *rest.split()]
 
 
+class Server:
+    """A fork server in a sandbox of its own (see forkserver.py), and the line to it.
+
+    alone: each process that it forks gets a sandbox in the sandbox, and no other ends
+    with it. Where the system does not permit this, a server serves for one process.
+    """
+
+    def __init__(self, path, modules=(), unsafe=False, alone=True):
+        packages = sysconfig.get_path("purelib")
+        where = [str(path) if unsafe else "/library", packages]
+        kept = [x for x in shown(packages) if x.startswith("/tmp/")]
+        self.line, line = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        code = START.format(where, (line.fileno(), modules, alone and not unsafe, kept))
+        command = [os.path.realpath(sys.executable), "-I", "-B", "-S", "-c", code]
+        if not unsafe:
+            around = [x for x in bubblewrap()[0] if not alone or "userns" not in x]
+            command = [*around, *view(path, packages), *command]
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        with line:
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=(line.fileno(),),
+                env=dict(pair.split("=") for pair in ENVIRONMENT.split()),
+                start_new_session=True,
+                umask=0o022,
+                **streams,
+            )
+
+    def close(self):
+        self.line.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+server = functools.cache(Server)  # one a run, which whoever is forked inherits
+
+
 class Process:
     """One learner's process, and the pipes to it."""
 
-    def __init__(self, path, limits, unsafe=False, slot=0):
+    def __init__(self, path, limits, unsafe=False, slot=0, modules=()):
         self.limits, self.used, self.end = limits, 0.0, float("inf")
-        packages = sysconfig.get_path("purelib")
-        down, up = os.pipe(), os.pipe()
         most = {"AS": (limits.memory + 6144) * MB, "DATA": (limits.memory + 512) * MB}
         most |= {"FSIZE": limits.file * MB, "NOFILE": 256}
         if not unsafe or not os.getuid():  # or all that the user runs would count
             most["NPROC"] = limits.processes
         most |= {"CORE": 0, "CPU": int(limits.total) + 30, "uid": 900_000 + slot}
-        where = [str(path) if unsafe else "/library", packages]
-        code = START.format(path=where, a=down[0], b=up[1], c=most)
-        command = [os.path.realpath(sys.executable), "-I", "-B", "-S", "-c", code]
-        if not unsafe:
-            command = [*bubblewrap()[0], *view(path, packages), *command]
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        self.process = subprocess.Popen(
-            command,
-            pass_fds=(down[0], up[1]),
-            env=dict(pair.split("=") for pair in ENVIRONMENT.split()),
-            start_new_session=True,
-            umask=0o022,
-            **streams,
-        )
-        os.close(down[0]), os.close(up[1])
+        self.own = None
+        if not self.start(server(path, modules, unsafe), most):
+            self.own = Server(path, (), unsafe, alone=False)
+            if not self.start(self.own, most):
+                self.own.close()
+                raise Died("crashed", "its process could not be started")
+        self.begin()
+
+    def start(self, server, most):
+        """Let the server fork; return whether it did."""
+        down, up = os.pipe(), os.pipe()
+        self.line, line = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self.outgoing, self.incoming = down[1], up[0]
+        self.line.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.line.settimeout(300)  # it may have to import first
+        ends = line.fileno(), down[0], up[1]
+        with contextlib.suppress(OSError), line:
+            socket.send_fds(server.line, [json.dumps(most).encode()], ends)
+        os.close(down[0]), os.close(up[1])
         os.set_blocking(self.incoming, False)
         os.set_blocking(self.outgoing, False)
-        self.begin()
+        with contextlib.suppress(OSError):
+            said, extra, *_ = self.line.recvmsg(64, socket.CMSG_SPACE(12))
+            if said == b"begun":
+                self.pid = struct.unpack("iII", extra[0][2])[0]
+                return True
+        self.hang_up()
+        return False
 
     def begin(self):
         """Start the clocks of one request."""
@@ -139,7 +197,7 @@ class Process:
 
     def usage(self):
         """Return (CPU seconds, memory in MB) of the process and all below it."""
-        ticks, pages, rest = 0, 0, [self.process.pid]
+        ticks, pages, rest = 0, 0, [self.pid]
         while rest:
             pid = rest.pop()
             try:
@@ -150,8 +208,10 @@ class Process:
             except (OSError, ValueError):
                 continue
             ticks += sum(int(x) for x in stat[11:15])
-            pages += max(0, int(stat[21]) - shared)
-        return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / MB
+            if pid != self.pid:  # the first process is not the learner's
+                pages += max(0, int(stat[21]) - shared)
+        memory = pages * os.sysconf("SC_PAGE_SIZE") / MB
+        return ticks / os.sysconf("SC_CLK_TCK"), memory
 
     def look(self):
         """Raise Died when a limit is broken."""
@@ -177,9 +237,8 @@ class Process:
 
     def ended(self):
         """Return the Died that says how the process ended."""
-        try:
-            code = self.process.wait(30)
-        except subprocess.TimeoutExpired:
+        code = self.farewell(30)
+        if code is None:
             return Died("crashed", "it closed the line to the grader")
         number = -code if code < 0 else code - 128
         if number == signal.SIGXCPU:
@@ -215,9 +274,24 @@ class Process:
                 except BrokenPipeError:
                     raise self.ended() from None
 
+    def farewell(self, seconds):
+        """Return how the process ended, None if it does not; take down its CPU time."""
+        self.line.settimeout(seconds)
+        with contextlib.suppress(OSError, ValueError):
+            code, used = json.loads(self.line.recv(64))
+            self.used, self.pid = max(self.used, used), 0
+            return code
+
     def close(self):
         """End the process and everything in its sandbox."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.used = max(self.used, self.usage()[0])
+        with contextlib.suppress(OSError):
+            self.line.shutdown(socket.SHUT_WR)
+            self.farewell(30)
+        self.hang_up()
+        if self.own:
+            self.own.close()
+
+    def hang_up(self):
+        self.line.close()
         os.close(self.incoming), os.close(self.outgoing)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from grading import codec, intake, sandbox
 from grading.__main__ import lateness
 from grading.doctor import TRIALS
+from grading.proxy import Learner
 from tests.test_answers import (
     SOLUTIONS,
     answers,
@@ -292,6 +294,107 @@ def test_without_a_sandbox_grading_refuses(tmp_path):
     )
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1 and "--unsafe" in run.stderr
+
+
+# ------------------------------------------------------------ the fork server
+
+LEAVE = """
+import os, socket, sys, time
+sys.left = True
+for path in ("/tmp/left", "/dev/shm/left"):
+    open(path, "w").close()
+there = socket.socket(socket.AF_UNIX)
+there.bind("\\0left")
+there.listen()
+if not os.fork():
+    os.setsid()
+    os.fork()
+    time.sleep(1e6)
+"""
+LOOK = """
+import ctypes, os, socket, sys
+def opened(fd):
+    try:
+        return bool(os.fstat(fd))
+    except OSError:
+        return False
+libc = ctypes.CDLL(None)
+print(hasattr(sys, "left"), os.path.exists("/tmp/left"), os.listdir("/dev/shm"))
+print([int(x) for x in os.listdir("/proc") if x.isdigit()], os.getuid() > 0)
+print(socket.socket(socket.AF_UNIX).connect_ex("\\0left") != 0)
+print([fd for fd in range(3, 1024) if opened(fd) and not os.path.samestat(
+    os.fstat(fd), os.stat(os.devnull))])
+status = open("/proc/self/status").read()
+print([x.split()[1].strip("0") for x in status.splitlines() if x.startswith("CapE")])
+print(libc.umount2(b"/tmp", 2), libc.sethostname(b"x", 1), libc.unshare(0x20000))
+"""
+ALONE = """False False []
+[1, 2] True
+True
+[250, 251]
+['']
+-1 -1 -1
+"""
+
+
+@pytest.fixture
+def learners(tmp_path):
+    """Return a function that starts a process of the fork server for a learner."""
+    path, made = sandbox.library(tmp_path), []
+
+    def start(slot=0, **limits):
+        options = path, sandbox.Limits(**limits), False, slot, sandbox.NUMPY
+        made.append(Learner(lambda: sandbox.Process(*options)))
+        made[-1].open()
+        return made[-1]
+
+    yield start
+    for learner in made:
+        learner.close()
+
+
+@needs_sandbox
+def test_processes_of_one_fork_server_share_nothing(learners):
+    first, second = learners(0), learners(1)
+    if first.process.own:
+        pytest.skip("no sandbox in a sandbox here: each learner's process is new")
+    for _ in range(2):  # the second one lives beside the first, the third after it
+        first.run(LEAVE, "<cell>")
+        second.run(LOOK, "<cell>")
+        assert second.printed == ALONE
+        first.close()
+        second.close()
+        first, second = learners(1), learners(0)
+
+
+@needs_sandbox
+def test_without_its_fork_server_a_learner_gets_a_process_all_the_same(
+    learners, monkeypatch
+):
+    process = learners().process
+    dead = sandbox.Server(Path("/"))
+    dead.close()
+    monkeypatch.setattr(sandbox, "server", lambda *options: dead)
+    learner = learners()
+    assert learner.process.own and not process.own
+    learner.run("import os\nprint(os.getuid() > 0)", "<cell>")
+    assert learner.printed == "True\n"
+
+
+@needs_sandbox
+def test_a_learners_process_tells_how_it_ended_and_what_it_used(learners):
+    learner = learners()
+    with pytest.raises(sandbox.Died, match="exit code 3"):
+        learner.run("x = sum(range(3 * 10**6))\nimport os\nos._exit(3)", "<cell>")
+    learner.close()
+    assert learner.spent > 0.01
+    learner = learners(memory=300)
+    with pytest.raises(sandbox.Died, match="more than 300 MB"):
+        learner.run("import time\nx = b'x' * 400 * 2**20\ntime.sleep(99)", "<cell>")
+    learner = learners()
+    learner.run("x = sum(range(3 * 10**6))", "<cell>")
+    learner.close()
+    assert learner.spent > 0.01
 
 
 # ------------------------------------------------------------ plain data
