@@ -597,7 +597,21 @@ from torch.nn.functional import scaled_dot_product_attention as ready
     "nn.functional.scaled_dot_product_attention", "ready"
 )
 
-for name, source in {"used": READY, "imported at the top": IMPORTED}.items():
+KEPT = """
+from functools import partial
+class Kept:
+    ready = [nn.functional.scaled_dot_product_attention]
+    split, merge = partial(layers.split_heads), staticmethod(layers.merge_heads)
+""" + READY.replace("layers.split_heads", "Kept.split").replace(
+    "layers.merge_heads", "Kept.merge"
+).replace("nn.functional.scaled_dot_product_attention", "Kept.ready[0]")
+WAYS = {
+    "used": READY,
+    "imported at the top": IMPORTED,
+    "kept in an object": KEPT,
+}
+
+for name, source in WAYS.items():
 
     @case(f"ready-made and forbidden, {name}", {"blank": 0}, stem="07_self_attention")
     def _(folder, source=source):
