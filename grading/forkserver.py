@@ -105,9 +105,11 @@ def supervise(limits, alone, kept, line, *pipes):
             begin(limits, alone, kept, line, *pipes)
         for fd in pipes:
             os.close(fd)
-        if line in select.select([line, os.pidfd_open(first)], [], [])[0]:
+        try:
+            select.select([line, os.pidfd_open(first)], [], [])
+        finally:
             for kill in (os.kill, os.killpg):
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):
                     kill(first, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
