@@ -440,6 +440,19 @@ def blockwise_attention(Q, K, V, block):
     return context / total
 
 
+# %% blockwise wrong: the highest score starts at 0
+def blockwise_attention(Q, K, V, block):
+    highest = Q.new_zeros(*Q.shape[:-1], 1)
+    total = context = 0
+    for k, v in zip(K.split(block, dim=-2), V.split(block, dim=-2), strict=True):
+        scores = Q @ k.mT / Q.shape[-1] ** 0.5
+        higher = torch.maximum(highest, scores.amax(dim=-1, keepdim=True))
+        exps, shrink = torch.exp(scores - higher), torch.exp(highest - higher)
+        total = total * shrink + exps.sum(-1, keepdim=True)
+        context, highest = context * shrink + exps @ v, higher
+    return context / total
+
+
 # %% blockwise wrong: forgets to shrink the context
 def blockwise_attention(Q, K, V, block):
     highest, total, context = torch.full((*Q.shape[:-1], 1), -torch.inf), 0, 0
