@@ -46,7 +46,7 @@ test: $(VENV)/.ready ## run every test: package, notebooks, exercises, book
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
-experiments: $(VENV)/.ready ## run what chapter 10 reports and is not there yet (hours; goes on where it stopped)
+experiments: $(VENV)/.ready ## run what chapter 10 reports and is not there yet (an hour or more; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
 
 bench: $(VENV)/.ready ## time the training of both models of part III on this machine

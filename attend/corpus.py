@@ -200,9 +200,10 @@ def batches(pairs, source, target, size=32, seed=None, longest=LONGEST, unknown=
     """Return the pairs as a list of Batches of at most `size`, one source length each.
 
     source and target are the two Vocabularies. Without a seed, batches go from short to
-    long and keep the pairs' order; with one, pairs are shuffled before they are cut
-    into batches, and then the batches. Raises ValueError naming the pair that is
-    empty, holds an unknown word or has more than `longest` source words.
+    long and keep the pairs' order; with one, pairs are shuffled, those with targets of
+    like length put together, so that there is little to pad, and then the batches are
+    shuffled. Raises ValueError naming the pair that is empty, holds an unknown word or
+    has more than `longest` source words.
     """
     size, longest = _integer("size", size, 1), _integer("longest", longest, 1)
     if not len(pairs):
@@ -224,6 +225,8 @@ def batches(pairs, source, target, size=32, seed=None, longest=LONGEST, unknown=
     cut = []
     for length in sorted(by_length):
         places = _shuffled(by_length[length], rng)
+        if rng:
+            places.sort(key=lambda place: len(rows[place][1]))
         cut += [places[i : i + size] for i in range(0, len(places), size)]
     return [
         Batch(

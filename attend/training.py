@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from attend import gru
-from attend.corpus import BOS, EOS, PAD, Pair, batches
+from attend.corpus import BOS, EOS, PAD, UNK, Pair, batches
 
 TOKENS = 2_400_000  # target words of one training, EOS included
 RATE, WARM_UP, LAST = 5e-3, 50, 0.03  # the learning rate, its first steps, its end
@@ -56,22 +56,34 @@ def lessons(pairs, vocabularies, tokens=TOKENS, size=32, seed=0, **options):
     return plan
 
 
-def loss_of(model, source, target):
-    """Return the mean cross-entropy in nats of the next word, padding left out."""
-    logits, _ = model(source, target[:, :-1])  # teacher forcing
+def loss_of(model, source, target, word_dropout=0.0, generator=None):
+    """Return the mean cross-entropy in nats of the next word, padding left out.
+
+    The decoder reads the true words before it (teacher forcing), a share of them as UNK
+    where there is a word_dropout (Bowman et al., 2016).
+    """
+    given = target[:, :-1]
+    hidden = torch.rand(given.shape, generator=generator) < word_dropout
+    logits, _ = model(source, given.masked_fill(hidden, UNK))
     return F.cross_entropy(
         logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD
     )
 
 
-def train(model, pairs, vocabularies, watch=None, fast=True, **options):
+def train(
+    model, pairs, vocabularies, watch=None, fast=True, word_dropout=0.0, **options
+):
     """Train the model in place; return the loss of every step (steps,), in nats.
 
     `watch(step)` is called before each step and once at the end. Its GRUs compute the
-    fast way of `attend.gru` meanwhile, unless fast is False. The options are those of
-    `lessons`. Raises FloatingPointError when a loss is not finite.
+    fast way of `attend.gru` meanwhile, unless fast is False. `word_dropout` is that of
+    `loss_of`; the other options are those of `lessons`. Raises FloatingPointError when
+    a loss is not finite, and ValueError when word_dropout is no share.
     """
+    if not 0 <= word_dropout <= 1:
+        raise ValueError(f"word_dropout is {word_dropout}: expected a share, 0 to 1")
     plan = lessons(pairs, vocabularies, **options)
+    draw = torch.Generator().manual_seed(options.get("seed", 0))
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0, fused=True
     )
@@ -85,7 +97,7 @@ def train(model, pairs, vocabularies, watch=None, fast=True, **options):
         for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
             if watch:
                 watch(step)
-            loss = loss_of(model, source, target)
+            loss = loss_of(model, source, target, word_dropout, draw)
             losses[step] = loss.item()
             if not math.isfinite(losses[step]):
                 words = " ".join(vocabularies[0].decode(source[0].tolist()))

@@ -525,6 +525,16 @@ def test_batches_without_a_seed_go_from_short_to_long_and_with_one_are_mixed(pai
     assert mixed != sorted(mixed)
 
 
+def test_mixed_batches_hold_little_padding(pairs):
+    mixed = batches(pairs[:8_000], *vocabularies(), size=32, seed=0)
+    share = np.mean(
+        [(batch.target == PAD).sum() / batch.target.size for batch in mixed]
+    )
+    assert share < 0.04  # four times as much when targets come in any order
+    firsts = [batch.index.min() for batch in mixed]
+    assert firsts != sorted(firsts)
+
+
 def test_batches_take_pairs_without_links_and_unknown_words():
     plain = [Pair(("Tom", "sings"), ("汤姆", "飞"))]
     (batch,) = batches(plain, *vocabularies(), unknown=True)

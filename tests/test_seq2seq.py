@@ -15,6 +15,7 @@ from attend.corpus import (
     EOS,
     EXAMPLE,
     PAD,
+    UNK,
     Pair,
     Vocabulary,
     batches,
@@ -375,6 +376,30 @@ def test_the_loss_ignores_padding_and_shifts_by_one():
     close(training.loss_of(model, source, longer), expected)
 
 
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_word_dropout_hides_a_share_of_the_given_words(share):
+    target = torch.cat([torch.full((50, 1), BOS), numbers(50, 20)], dim=1)
+    seen = []
+
+    def model(source, given):
+        seen.append(given)
+        return torch.zeros(*given.shape, SIZES[1]), None
+
+    for _ in range(2):
+        draw = torch.Generator().manual_seed(0)
+        loss = training.loss_of(model, None, target, share, draw)
+        assert loss.item() == pytest.approx(math.log(SIZES[1]))
+    hidden = seen[0] == UNK
+    assert torch.equal(*seen) and torch.equal(seen[0][~hidden], target[:, :-1][~hidden])
+    assert hidden.float().mean().item() == pytest.approx(share, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
+def test_word_dropout_is_a_share(share):
+    with pytest.raises(ValueError, match=f"word_dropout is {share}: expected a share"):
+        training.train(make("additive"), pairs(3), WORDS, word_dropout=share)
+
+
 def train_small(kind, **options):
     """Return a model of width 24 that was taught to turn up to three letters round."""
     torch.manual_seed(0)
@@ -395,6 +420,16 @@ def test_training_lowers_the_loss(trained):
         assert losses.ndim == 1 and np.isfinite(losses).all()
         assert abs(losses[0] - math.log(len(TARGET))) < 0.5
         assert losses[-10:].mean() < 1  # knowing nothing of the source: log 7 = 1.9
+
+
+def test_training_hides_words_where_it_is_told_to():
+    losses = [
+        training.train(
+            make("additive"), pairs(30), WORDS, tokens=90, word_dropout=share
+        )
+        for share in (0, 0.5, 0.5)
+    ]
+    assert losses[0][0] != losses[1][0] and np.array_equal(losses[1], losses[2])
 
 
 def test_training_is_the_same_for_the_same_seed(trained):

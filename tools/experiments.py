@@ -40,6 +40,7 @@ class Run(NamedTuple):
     longest: int = corpus.LONGEST  # words of a source sentence in training
     reverse: str = ""  # "source": read from its end, as Sutskever et al. (2014) did
     tokens: int = training.TOKENS
+    word_dropout: float = 0.0  # share of the words hidden from the decoder in training
     corpus: str = "generated"  # or "libreoffice"
 
 
@@ -58,6 +59,7 @@ def plan():
     runs += [model(s, longest=20) for s in range(5) for model in (attending, plain)]
     for seed in range(3):
         runs += [attending(seed, r, v) for r in rules for v in ("states", "words")]
+        runs += [attending(seed, r, "words", word_dropout=0.2) for r in rules]
     for seed in range(2):
         runs += [plain(seed, width) for width in (32, 128, 256)]
         runs += [plain(seed, reverse="source")]
@@ -130,6 +132,7 @@ def execute(run):
     buckets = corpus.BUCKETS if run.corpus == "generated" else REAL_BUCKETS
     model = build(run)
     options = {"tokens": run.tokens, "seed": run.seed, "unknown": True}
+    options["word_dropout"] = run.word_dropout
     begin = time.process_time()
     training.train(model, splits.train, vocabularies, **options)
     about = run._asdict() | {
