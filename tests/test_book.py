@@ -3,6 +3,8 @@
 import re
 from urllib.parse import unquote, urldefrag
 
+from fontTools.ttLib import TTFont
+
 from tools.notebooks import ROOT, notebooks
 from tools.picture import PICTURE, picture
 
@@ -79,6 +81,32 @@ def test_no_formula_is_left_raw_and_no_reference_broken(pages):
                 element.xpath(".//text()[not(ancestor::code or ancestor::span)]")
             )
             assert not re.search(r"\{\w+\}`|\$[^$]+\$|\[\?\?\]", prose), (path, prose)
+
+
+def test_chinese_words_need_no_font_of_the_reader(book, pages):
+    """The book's own font has their signs, and is fetched before it is asked for."""
+    known = set(TTFont(book / "_static" / "chinese.woff2").getBestCmap())
+    for path, page in pages.items():
+        signs = set(re.findall(r"[\u2e80-\u9fff\uff00-\uffef]", page.text_content()))
+        assert {ord(sign) for sign in signs} <= known, path
+        if signs:
+            assert page.xpath("//head/script[contains(., 'chinese.woff2')]"), path
+
+
+def test_formulas_cost_nothing_where_there_are_none(pages):
+    for path, page in pages.items():
+        formulas = page.xpath("//article//*[contains(@class, 'math notranslate')]")
+        terms = page.xpath("//article//a[contains(@href, '#term-')]")  # previews
+        formulas += [term for term in terms if path.name != "genindex.html"]
+        loaded = page.xpath("//head/link[@rel='preload'][contains(@href, 'mathjax')]")
+        assert bool(loaded) == bool(formulas), path
+
+
+def test_no_line_begins_with_the_full_stop_after_a_formula(pages):
+    for path, page in pages.items():
+        for formula in page.xpath("//article//span[contains(@class, 'math')]"):
+            if re.match(r"[.,;:!?)’”…]", formula.tail or ""):
+                assert "whole" in formula.getparent().classes, (path, formula.text)
 
 
 def test_readme_and_index_show_chapter_3s_figure():

@@ -6,8 +6,9 @@
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
 - Search cuts Chinese into characters and pairs of them.
-- Every page: the glossary's entries as previews; no script, style or icon that no page
-  uses, and a picture only when it comes near the screen.
+- Every page: the glossary's entries as previews; Chinese in a font of the book's own;
+  no script, style or icon that no page uses, the formulas' script only where one is,
+  and a picture only when it comes near the screen.
 """
 
 import html
@@ -32,6 +33,15 @@ QUIZZES = HERE.parent / "quizzes"
 # extensions that no page uses
 UNUSED = ("thebe", "design-tabs", "sphinx-design", "togglebutton", "togglehint")
 UNUSED += ("toggleopenonprint",)
+CHINESE_FONT = """
+<script>// used only once it is there: Chromium may keep the boxes of a font on its way
+new FontFace("Chinese", "url({})", {{ unicodeRange: "U+2E80-9FFF, U+FF00-FFEF" }})
+  .load()
+  .then((font) => document.fonts.add(font));
+</script>
+"""
+CHINESE = re.compile("[\u2e80-\u9fff\uff00-\uffef]")
+FONT = HERE.parents[1] / "attend" / "fonts" / "AttendSansSC.ttf"
 SVG = "{http://www.w3.org/2000/svg}"
 LATER = """
 <link rel="preload" as="script" href="{0}" fetchpriority="low">
@@ -57,6 +67,9 @@ DARK = {  # a figure's colours by day, and by night
     "#e69f00": "#eeb23f",
     "#56b4e9": "#93d3f7",
 }
+FORMULA = re.compile(  # in a line, with what must not stand on another line
+    r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
+)
 EARLY = ["documentation_options", "microscope"]  # what inline scripts need
 WAKE = "<script>globalThis.attendMicroscope?.wakeAll()</script>"  # before it is painted
 WIDE = "330pt"  # a wider figure has words too small for a phone when it shrinks
@@ -342,21 +355,26 @@ def finish_page(app, pagename, templatename, context, doctree):
     for kind in ("script_files", "css_files"):
         files = context.get(kind, [])
         context[kind] = [file for file in files if not used_by(file, unused)]
+    head = context.get("metatags", "")
+    head += CHINESE_FONT.format(context["pathto"]("_static/chinese.woff2", 1))
     scripts, context["script_files"] = context["script_files"], []
     for file in scripts:
         if used_by(file, ["mathjax/"]):
-            url = context["pathto"](f"_static/{file.filename.split('_static/')[-1]}", 1)
-            context["metatags"] = context.get("metatags", "") + LATER.format(url)
+            if re.search(r'class="math|#term-', body):  # a preview may hold a formula
+                path = f"_static/{file.filename.split('_static/')[-1]}"
+                head += LATER.format(context["pathto"](path, 1))
             continue
         if pagename != "search" and file.filename and not used_by(file, EARLY):
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
+    context["metatags"] = head
     body = re.sub(  # as attributes they give way to a small screen's width
         r'style="width: (\d+)px; height: (\d+)px;"',
         r'width="\1" height="\2" loading="lazy"',  # its place is known: nothing jumps
         body,
     )
+    body = FORMULA.sub(r'<span class="whole">\g<0></span>', body)
     microscope = re.compile('<figure class="microscope">.*?</figure>', re.DOTALL)
     body = microscope.sub(lambda figure: figure[0] + WAKE, body)
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
@@ -425,7 +443,7 @@ def trimmed(css, words):
 
 
 def trim_styles(app, error):
-    """Take out of the theme's styles, and of its font of icons, what no page uses."""
+    """Take out of the theme's styles, and of the fonts, what no page uses."""
     if error:
         return
     static = Path(app.outdir, "_static")
@@ -435,13 +453,24 @@ def trim_styles(app, error):
     for path in (theme_css, *static.glob("mystnb.*.css")):
         text = trimmed(path.read_text(encoding="utf-8"), words)
         path.write_text(text, encoding="utf-8")
-    icons = TTFont(static / "vendor/fontawesome/webfonts/fa-solid-900.ttf")
-    shown = re.findall(r"\\([ef][0-9a-f]{3})", theme_css.read_text(encoding="utf-8"))
+    icons = static / "vendor/fontawesome/webfonts/fa-solid-900.ttf"
+    text = theme_css.read_text(encoding="utf-8")
+    shown = [int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})", text)]
+    shown += [ord(sign) for sign in re.findall("[\ue000-\uf8ff]", text)]
+    cut(icons, shown, icons.with_suffix(".woff2"))
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    signs = {ord(sign) for text in texts for sign in CHINESE.findall(text)}
+    cut(FONT, signs, static / "chinese.woff2")
+
+
+def cut(source, codes, target):
+    """Write a font that has the given signs of another, and no more."""
+    font = TTFont(source)
     cutter = subset.Subsetter()
-    cutter.populate(unicodes=[int(code, 16) for code in shown])
-    cutter.subset(icons)
-    icons.flavor = "woff2"
-    icons.save(static / "vendor/fontawesome/webfonts/fa-solid-900.woff2")
+    cutter.populate(unicodes=codes)
+    cutter.subset(font)
+    font.flavor = "woff2"
+    font.save(target)
 
 
 def setup(app):

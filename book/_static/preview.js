@@ -43,7 +43,7 @@ addEventListener("DOMContentLoaded", () => {
   const later = () => (timer = setTimeout(hide, 200));
   for (const link of document.querySelectorAll(".bd-article a[href*='#term-']")) {
     const entry = entries[decodeURIComponent(link.hash.slice(1))];
-    if (!entry || link.closest("dl.glossary dt")) continue;
+    if (!entry || link.closest("dl.glossary dt, .genindextable")) continue;
     link.addEventListener("mouseenter", () => {
       clearTimeout(timer);
       timer = setTimeout(() => show(link, entry), 150);
