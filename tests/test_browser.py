@@ -211,6 +211,30 @@ def test_the_largest_element_is_painted_at_once(site, browser, name):
     pytest.fail(f"painted after {sorted(map(round, times))} ms at best")
 
 
+# ---------------------------------------------------------------- narrow and wide
+def test_code_of_88_columns_fits_folded_or_not(site, tab):
+    tab.goto(f"{site}/chapters/04_scoring_rules.html", wait_until="load")
+    tab.evaluate(
+        "document.querySelectorAll('details.hide').forEach((d) => d.open = true)"
+    )
+    cut = """all => all.filter((e) => e.scrollWidth > e.clientWidth)
+      .map((e) => e.textContent)"""
+    assert not tab.locator(".cell_input pre").evaluate_all(cut)
+
+
+def test_on_a_phone_the_edge_is_faint_beyond_which_a_figure_goes_on(site, new_tab):
+    tab = new_tab(viewport={"width": 390, "height": 800})
+    tab.goto(f"{site}/chapters/05_masks_and_batches.html", wait_until="load")
+    settled(tab)
+    figure = tab.locator(".pan").first
+    edges = """e => ["left", "right"].map(
+      (side) => getComputedStyle(e).getPropertyValue(`--beyond-${side}`))"""
+    assert figure.evaluate(edges) == ["0px", "40px"]
+    figure.evaluate("e => e.scrollLeft = e.scrollWidth")
+    until(lambda: figure.evaluate(edges) == ["40px", "0px"])
+    assert tab.locator(".cell_output pre").first.evaluate(edges) == ["0px", "0px"]
+
+
 # ---------------------------------------------------------------- light, dark, paper
 def test_a_figure_follows_the_theme_and_a_heat_map_keeps_its_colours(site, tab):
     def colours(figure):
@@ -508,6 +532,24 @@ def test_a_term_shows_its_entry(site, tab):
 def test_search_finds_english_and_chinese(site, tab, words, page):
     tab.goto(f"{site}/search.html?q={words}", wait_until="load")
     tab.wait_for_selector(f"#search-results li a[href*='{page}']")
+
+
+def test_the_magnifying_glass_lies_on_no_letter(site, tab):
+    tab.goto(f"{site}/search.html?q=softmax", wait_until="load")
+    field = tab.locator(".bd-article-container form.bd-search")
+    glass = field.locator("i").bounding_box()
+    typed = field.locator("input").evaluate("""e => e.getBoundingClientRect().left
+      + parseFloat(getComputedStyle(e).paddingLeft)""")
+    assert glass["x"] + glass["width"] <= typed
+
+
+def test_words_in_a_cells_output_follow_the_theme(site, new_tab):
+    tab = new_tab(color_scheme="dark")
+    tab.goto(f"{site}/chapters/08_encoder_decoder.html", wait_until="load")
+    look = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    ground, ink = tab.locator(".cell_output .text_html").first.evaluate(look)
+    assert ground == "rgba(0, 0, 0, 0)"
+    assert ink == tab.locator(".bd-article").evaluate(look)[1]
 
 
 def test_comforts_of_a_chapter(site, tab):
