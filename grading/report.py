@@ -11,8 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader import api
 from nbgrader.preprocessors import SaveCells
+from sqlalchemy.orm import with_polymorphic
 
 from grading import job
 
@@ -59,37 +60,82 @@ def table(rows):
     return out.getvalue()
 
 
+def every(gradebook, kind, column, stems):
+    """Query (student, stem, cell, column) of all grades, or of all comments."""
+    names = api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name
+    query = gradebook.db.query(*names, column).select_from(kind)
+    query = query.join(kind.cell).join(kind.notebook)
+    query = query.join(api.SubmittedNotebook.notebook)
+    query = query.join(api.SubmittedNotebook.assignment)
+    return query.where(api.Notebook.name.in_(stems))
+
+
+def structure(path):
+    """Return {stem: {(cell, kind, points)}} of a gradebook."""
+    found = {}
+    with api.Gradebook(f"sqlite:///{path}") as gradebook:
+        for cell in gradebook.db.query(with_polymorphic(api.BaseCell, "*")):
+            about = cell.name, cell.type, getattr(cell, "max_score", None)
+            found.setdefault(cell.notebook.name, set()).add(about)
+    return found
+
+
 def merge(out, course, results):
-    """Bring the results into out/gradebook.db; grades given by people stay."""
-    path = Path(out, "gradebook.db")
+    """Bring the results into out/gradebook.db; grades given by people stay.
+
+    What was not handed in gets no submission there, as is nbgrader's way.
+    """
+    path, made = Path(out, "gradebook.db"), Path(course, "gradebook.db")
     if not path.exists():
-        shutil.copy(Path(course, "gradebook.db"), path)
-    stems = {result["stem"] for result in results}
-    with Gradebook(f"sqlite:///{path}") as gradebook:
-        for stem in stems:
+        shutil.copy(made, path)
+    new, old = structure(made), structure(path)
+    for stem in {stem for stem in new if new[stem] != old.get(stem)}:
+        with api.Gradebook(f"sqlite:///{path}") as gradebook:
             gradebook.update_or_create_assignment(stem)
-    for stem in stems:  # a new one, or with other checks than before
         about = {"notebook": stem, "assignment": stem, "db_url": f"sqlite:///{path}"}
         released = nbformat.read(Path(course, "release", stem, f"{stem}.ipynb"), 4)
         try:
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
             raise SystemExit(f"{error}: choose another folder with --out") from None
-    with Gradebook(f"sqlite:///{path}") as gradebook:
-        commit = gradebook.db.commit
-        gradebook.db.commit = gradebook.db.flush  # all or nothing, and once to the disk
-        for result in results:
-            student, stem = result["student"], result["stem"]
-            gradebook.update_or_create_student(student)
-            gradebook.update_or_create_submission(stem, student)
-            notebook = gradebook.find_submission_notebook(stem, stem, student)
-            for grade in notebook.grades:
-                auto = result["scores"].get(grade.name, 0)
-                by_hand = grade.manual_score is not None
-                if grade.auto_score != auto or not by_hand:
-                    grade.auto_score = auto
-                    grade.needs_manual_grade = auto is None or by_hand
-        commit()
+    scores = {(r["student"], r["stem"]): r["scores"] for r in results}
+    absent = {
+        (r["student"], r["stem"])
+        for r in results
+        if not r["scores"] and r["rows"][0]["status"] == "missing"
+    }
+    with api.Gradebook(f"sqlite:///{path}") as gradebook:
+        db, there = gradebook.db, set()
+        for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, new):
+            there.add((student, stem))
+            if (student, stem) in scores:
+                put(grade, scores[student, stem].get(cell, 0))
+        known = {student for (student,) in db.query(api.Student.id)}
+        db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
+        notebooks = {notebook.name: notebook for notebook in db.query(api.Notebook)}
+        for student, stem in scores.keys() - absent - there:
+            db.add(submission(notebooks[stem], student, scores[student, stem]))
+        db.commit()  # all or nothing
+
+
+def submission(notebook, student, scores):
+    """Return an entry as nbgrader's add_submission makes it, which is slow for many."""
+    names = {"assignment_id": notebook.assignment_id, "student_id": student}
+    whole = api.SubmittedAssignment(**names)
+    made = api.SubmittedNotebook(notebook_id=notebook.id, assignment=whole)
+    for cell in notebook.grade_cells:
+        put(api.Grade(cell_id=cell.id, notebook=made), scores.get(cell.name, 0))
+    for cell in notebook.solution_cells:
+        api.Comment(cell_id=cell.id, notebook=made)
+    return whole
+
+
+def put(grade, auto):
+    """Set the automatic score; what a person graded before is to be looked at again."""
+    by_hand = grade.manual_score is not None
+    if grade.auto_score != auto or not by_hand:
+        grade.auto_score = auto
+        grade.needs_manual_grade = auto is None or by_hand
 
 
 def graded(out, results, cells):
@@ -97,24 +143,26 @@ def graded(out, results, cells):
 
     Returns (notebook, student) of the pages that people's grades and comments change.
     """
-    found = []
-    with Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
+    found, grades = [], {}
+    stems = {result["stem"] for result in results}
+    with api.Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
+        for student, stem, cell, x in every(gradebook, api.Grade, api.Grade, stems):
+            grades.setdefault((student, stem), {})[cell] = x
+        said = api.Comment.manual_comment
+        comments = every(gradebook, api.Comment, said, stems)
+        touched = {(student, stem) for student, stem, _, text in comments if text}
         for result in results:
-            where = result["stem"], result["student"]
-            try:
-                notebook = gradebook.find_submission_notebook(where[0], *where)
-            except MissingEntry:
-                continue
-            scores = {grade.name: grade for grade in notebook.grades}
-            given = {name for name, x in scores.items() if x.manual_score is not None}
-            if given or any(comment.manual_comment for comment in notebook.comments):
-                found += [where] * bool(result["scores"])
+            who = result["student"], result["stem"]
+            mine = grades.get(who, {})
+            given = {name for name, x in mine.items() if x.manual_score is not None}
+            if result["scores"] and (given or who in touched):
+                found.append(who)
             for row in result["rows"]:
                 names = cells[result["stem"], row["exercise"]]
                 if given & set(names):
-                    mine = [scores[name] for name in names]
-                    row["points"] = sum(grade.score for grade in mine)
-                    row["manual"] = any(grade.needs_manual_grade for grade in mine)
+                    scores = [mine[name] for name in names]
+                    row["points"] = sum(grade.score for grade in scores)
+                    row["manual"] = any(grade.needs_manual_grade for grade in scores)
                     row["status"] = "needs manual" if row["manual"] else "graded"
     return found
 
@@ -126,7 +174,7 @@ def counted(rows):
 
 def tables(out, results, cells, names):
     """Write tables, summary and people's grades; names: {id: the learner's name}."""
-    for stem, student in graded(out, results, cells):
+    for student, stem in graded(out, results, cells):
         job.feedback(out.resolve(), stem, student)
     for stem in {result["stem"] for result in results}:  # formgrader looks for these
         Path(out, "source", stem).mkdir(parents=True, exist_ok=True)

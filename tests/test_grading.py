@@ -15,8 +15,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from nbgrader import api
 
-from grading import codec, intake, sandbox
+from grading import codec, intake, job, report, sandbox
 from grading.__main__ import lateness
 from grading.doctor import TRIALS
 from grading.proxy import Learner
@@ -115,9 +116,7 @@ def test_feedback_never_shows_a_hidden_test(whole):
 
 @needs_sandbox
 def test_the_gradebook_is_nbgraders(whole):
-    from nbgrader.api import Gradebook
-
-    with Gradebook(f"sqlite:///{whole}/grades/gradebook.db") as gradebook:
+    with api.Gradebook(f"sqlite:///{whole}/grades/gradebook.db") as gradebook:
         student = intake.identity("solved")
         found = gradebook.find_submission_notebook(QUICK, QUICK, student)
         assert found.score == 13 and found.needs_manual_grade
@@ -141,6 +140,46 @@ def test_the_gradebook_is_nbgraders(whole):
     assert "2 of 3 points (graded by a person)" in page.read_text("utf-8")
     assert "<p>Well said. </p>" in page.read_text("utf-8")
     assert (folder / "source" / QUICK).is_dir()  # where the formgrader looks for names
+
+
+def test_the_gradebook_holds_what_was_handed_in_and_what_people_gave(tmp_path):
+    path = ROOT / "solutions" / QUICK / f"{QUICK}.ipynb"
+    about = job.prepare(tmp_path / "course", {QUICK: path})[QUICK]
+    names = [name for row in about["exercises"] for name in row[1]]
+    nothing = {}, "missing", "nothing was handed in"
+
+    def merged(**given):
+        """Merge the students' scores; return the grades that are in the gradebook."""
+        task, results = {"stem": QUICK, "key": "", "remarks": [], "about": about}, []
+        for student, (scores, *status) in given.items():
+            task["student"] = student
+            results.append(job.outcome(task, scores, {}, [], *status))
+        report.merge(tmp_path, tmp_path / "course", results)
+        with api.Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
+            assert {s.id for s in gradebook.students} == {"one", "two", "three"}
+            grades = gradebook.db.query(api.Grade).all()
+            found = {(x.student.id, x.name): x for x in grades}
+            assert len(found) == len(grades)
+            state = {k: (x.auto_score, x.needs_manual_grade) for k, x in found.items()}
+            for x in grades:
+                if x.name == names[0]:
+                    x.manual_score, x.needs_manual_grade = 5, False
+            gradebook.db.commit()
+            return state
+
+    full = dict.fromkeys(names, 1.0) | {names[-1]: None}
+    broken = {}, "unreadable", "the file is empty"
+    state = merged(one=[full], two=broken, three=nothing)
+    assert state == {("one", name): (1, False) for name in names[:-1]} | {
+        ("one", names[-1]): (None, True)
+    } | {("two", name): (0, False) for name in names}
+    again = merged(one=[full], two=broken, three=nothing)
+    assert again == state  # the same scores: what people gave needs no other look
+    state = merged(one=nothing, two=[full], three=nothing)  # one withdrew
+    assert state["one", names[0]] == (0, True) and state["one", names[-1]] == (0, False)
+    assert state["two", names[0]] == (1, True) and len(state) == 2 * len(names)
+    with api.Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
+        assert gradebook.find_submission(QUICK, "one").score == 5
 
 
 def mixtures(stem):
