@@ -553,3 +553,91 @@ def blockwise_attention(Q, K, V, block):
             m = new
         rows.append(u / t)
     return torch.stack(rows, dim=-2)
+
+
+# %% gate wrong: queries of their own get a second batch axis
+def gate(context, Q, W, b):
+    if context.ndim == 3:
+        Q = Q[None].repeat(len(context), 1, 1)
+    g = torch.sigmoid(torch.cat([context, Q], dim=-1) @ W + b)
+    return g * context + (1 - g) * Q
+
+
+# %% gate wrong: knows one axis in front, and no more
+def gate(context, Q, W, b):
+    if context.ndim == 3:
+        Q = Q.expand(len(context), -1, -1)
+    g = torch.sigmoid(torch.cat([context, Q], dim=-1) @ W + b)
+    return g * context + (1 - g) * Q
+
+
+# %% cosine wrong: short vectors count as vectors of length 0
+class Cosine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, Q, K):
+        Q, K = (X / X.norm(dim=-1, keepdim=True).clamp(min=0.01) for X in (Q, K))
+        return self.scale * Q @ K.mT
+
+
+# %% cosine wrong: the scores are mended, but the gradient is NaN
+class Cosine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, Q, K):
+        lengths = Q.norm(dim=-1)[..., :, None] * K.norm(dim=-1)[..., None, :]
+        return self.scale * (Q @ K.mT / lengths).nan_to_num(0)
+
+
+# %% mended wrong: cannot learn where to look
+class MendedLayer(nn.Module):
+    def __init__(self, query_width, value_width, output_width, p):
+        super().__init__()
+        self.dropout = nn.Dropout(p)
+        self.linear = nn.Linear(query_width + value_width, output_width)
+
+    def forward(self, Q, K, V):
+        weights = torch.softmax(Q @ K.mT, dim=-1).detach()
+        return self.linear(torch.cat([self.dropout(weights) @ V, Q], dim=-1)), weights
+
+
+# %% mended wrong: whole rows of weights are dropped
+class MendedLayer(nn.Module):
+    def __init__(self, query_width, value_width, output_width, p):
+        super().__init__()
+        self.dropout = nn.Dropout(p)
+        self.linear = nn.Linear(query_width + value_width, output_width)
+
+    def forward(self, Q, K, V):
+        weights = torch.softmax(Q @ K.mT, dim=-1)
+        dropped = weights * self.dropout(torch.ones_like(weights[..., :1]))
+        return self.linear(torch.cat([dropped @ V, Q], dim=-1)), weights
+
+
+# %% blockwise wrong: one key at a time, whatever is asked
+def blockwise_attention(Q, K, V, block):
+    m = torch.full_like(Q[..., :1], -torch.inf)
+    t, u = torch.zeros_like(m), 0
+    for k, v in zip(K.split(1, dim=-2), V.split(1, dim=-2), strict=True):
+        s = Q @ k.mT / Q.shape[-1] ** 0.5
+        new = torch.maximum(m, s)
+        e, shrink = torch.exp(s - new), torch.exp(m - new)
+        t, u, m = t * shrink + e, u * shrink + e @ v, new
+    return u / t
+
+
+# %% blockwise wrong: the highest score starts at −1000
+def blockwise_attention(Q, K, V, block):
+    m = torch.full_like(Q[..., :1], -1000)
+    t, u = torch.zeros_like(m), 0
+    for k, v in zip(K.split(block, dim=-2), V.split(block, dim=-2), strict=True):
+        s = Q @ k.mT / Q.shape[-1] ** 0.5
+        new = torch.maximum(m, s.amax(dim=-1, keepdim=True))
+        e, shrink = torch.exp(s - new), torch.exp(m - new)
+        t = t * shrink + e.sum(dim=-1, keepdim=True)
+        u, m = u * shrink + e @ v, new
+    return u / t

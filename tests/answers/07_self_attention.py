@@ -958,3 +958,62 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
     weights = exps / torch.where(sums == 0, torch.ones_like(sums), sums)
     context = torch.matmul(weights, v).permute(0, 2, 1, 3).contiguous()
     return context.view(B, -1, D) @ W_O
+
+
+# %% shift right: in NumPy's double precision
+def shift_matrix(steps, width):
+    import numpy as np
+
+    M = np.zeros((width, width))
+    for i in range(0, width, 2):
+        angle = steps / 10000 ** (i / width)
+        c, s = np.cos(angle), np.sin(angle)
+        M[i : i + 2, i : i + 2] = [[c, -s], [s, c]]
+    return torch.tensor(M)
+
+
+# %% influence wrong: the hidden word asks no more
+def influence(layer, X):
+    L, moves = X.shape[1], []
+    for j in range(L):
+        hidden = (torch.arange(L) != j).expand(L, L)
+        Y = X * (torch.arange(L) != j)[:, None]
+        change = layer(Y, Y, Y, hidden)[0] - layer(X, X, X, None)[0]
+        moves.append(change[0].norm(dim=-1))
+    return torch.stack(moves, dim=1)
+
+
+# %% influence wrong: the change of the length, not the length of the change
+def influence(layer, X):
+    L, moves = X.shape[1], []
+    for j in range(L):
+        hidden = (torch.arange(L) != j).expand(L, L)
+        lengths = [layer(X, X, X, m)[0][0].norm(dim=-1) for m in (hidden, None)]
+        moves.append((lengths[0] - lengths[1]).abs())
+    return torch.stack(moves, dim=1)
+
+
+# %% mended wrong: takes it that the mask has as many sentences as the scores
+def mended_weights(scores, allowed):
+    B, _, L, S = scores.shape
+    if allowed.ndim == 3:
+        allowed = allowed.reshape(B, 1, L, S)
+    return layers.masked_softmax(scores, allowed)
+
+
+# %% cost wrong: all projections are S long, all products L × L
+def flops(L, S, D):
+    return 8 * S * D**2 + 4 * L**2 * D
+
+
+# %% blank wrong: a softmax that overflows
+def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
+    contexts = []
+    parts = [(X @ W).chunk(heads, -1) for X, W in [(Q, W_Q), (K, W_K), (V, W_V)]]
+    for q, k, v in zip(*parts, strict=True):
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        exps = torch.exp(scores)
+        contexts.append((exps / exps.sum(dim=-1, keepdim=True)).nan_to_num(0) @ v)
+    return torch.cat(contexts, dim=-1) @ W_O
