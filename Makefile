@@ -48,6 +48,7 @@ speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 
 experiments: $(VENV)/.ready ## run what chapter 10 reports and is not there yet (an hour or more; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.real_sentences
 
 bench: $(VENV)/.ready ## time the training of both models of part III on this machine
 	@OMP_NUM_THREADS=1 $(PY) -m tools.bench

@@ -6,7 +6,8 @@
 
 A source is words and punctuation marks in lower case. A target is Chinese characters
 one by one; a run of other letters or digits ("LibreOffice", "F11") stays one token,
-its case kept. Neither text is part of this repository.
+its case kept. Neither text is part of this repository, but for the two sentences in
+chapters/10_real_sentences.json.
 """
 
 import html

@@ -125,19 +125,26 @@ def measure(model, pairs, vocabularies):
     return dict.fromkeys(MEASURES, "") | dict(zip(MEASURES, rounded, strict=False))
 
 
-def execute(run):
-    """Train the model of a Run; return its lines, one a bucket and one for all."""
+def trained(run):
+    """Return the model of a Run, trained, and the seconds of the processor it took."""
     torch.set_num_threads(1)
-    splits, vocabularies = data(*run[5:8], run.corpus), vocabularies_of(run)
-    buckets = corpus.BUCKETS if run.corpus == "generated" else REAL_BUCKETS
+    pairs, vocabularies = data(*run[5:8], run.corpus).train, vocabularies_of(run)
     model = build(run)
     options = {"tokens": run.tokens, "seed": run.seed, "unknown": True}
     options["word_dropout"] = run.word_dropout
     begin = time.process_time()
-    training.train(model, splits.train, vocabularies, **options)
+    training.train(model, pairs, vocabularies, **options)
+    return model, time.process_time() - begin
+
+
+def execute(run):
+    """Train the model of a Run; return its lines, one a bucket and one for all."""
+    splits, vocabularies = data(*run[5:8], run.corpus), vocabularies_of(run)
+    buckets = corpus.BUCKETS if run.corpus == "generated" else REAL_BUCKETS
+    model, seconds = trained(run)
     about = run._asdict() | {
         "parameters": sum(p.numel() for p in model.parameters()),
-        "seconds": round(time.process_time() - begin, 1),
+        "seconds": round(seconds, 1),
     }
     parts = {
         f"{first}–{last}": [p for p in splits.test if first <= len(p.source) <= last]

@@ -32,7 +32,7 @@ def characters_used():
         path.read_text(encoding="utf-8")
         for folder in ("attend", "book", "chapters", "solutions")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".py", ".md", ".ipynb"}
+        if path.suffix in {".py", ".md", ".ipynb", ".json"}
         and ".ipynb_checkpoints" not in path.parts
     ]
     wide = {c for text in texts for c in text if "\u3000" <= c <= "\u9fff"}

@@ -1,0 +1,83 @@
+"""Store where a model looks in sentences of LibreOffice's help, for chapter 10.
+
+    python -m tools.real_sentences
+
+It trains the experiment's model with attention on real text, seed 0 (two minutes), and
+writes chapters/10_real_sentences.json, unless that is there. It wants `make real-data`
+first, and waits without it.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from attend import corpus, training
+from tools import experiments
+
+STORED = Path(__file__).parents[1] / "chapters" / "10_real_sentences.json"
+SHOWN = "select the subscript option and click ok .", "to show or hide text ."
+
+
+def copied(model, pairs, vocabularies):
+    """Measure how often the model finds a word that the target takes over unchanged.
+
+    Such words are names and numbers, "Calc" or "42"; their case may differ. Returns how
+    many there are, how many of them have their largest weight on the same word, and how
+    many would by chance.
+    """
+    count = found = chance = 0
+    for place, _, weights in training.forced(model, pairs, vocabularies, unknown=True):
+        source, target = pairs[place][:2]
+        for word, row in zip(target, weights, strict=False):  # the last row is EOS
+            same = [j for j, other in enumerate(source) if other == word.lower()]
+            if same and word[0].isalnum():
+                count += 1
+                found += int(row.argmax()) in same
+                chance += len(same) / len(source)
+    return {"words": count, "found": found, "by_chance": round(chance, 1)}
+
+
+def sentences(model, splits, vocabularies):
+    """Return the SHOWN sentences: the model's translation, its weights in percent.
+
+    A row of weights belongs to a word of the translation, EOS left out; `seen` is how
+    often the training has each word of the source. Raises ValueError naming a sentence
+    that is not in the test set.
+    """
+    seen = Counter(word for pair in splits.train for word in pair.source)
+    by_source, stored = {" ".join(pair.source): pair for pair in splits.test}, []
+    for text in SHOWN:
+        if text not in by_source:
+            raise ValueError(f"no test sentence {text!r}: other packages, other splits")
+        pair = by_source[text]
+        options = {"vocabularies": vocabularies, "unknown": True}
+        (found,) = training.translate(model, [pair.source], **options)
+        wrote = corpus.Pair(pair.source, found)
+        weights = next(training.forced(model, [wrote], vocabularies, unknown=True))[2]
+        stored.append(
+            {"source": pair.source, "reference": pair.target, "translation": found}
+            | {"weights": (100 * weights[:-1]).round().int().tolist()}
+            | {"seen": [seen[word] for word in pair.source]}
+        )
+    return stored
+
+
+def main():
+    if STORED.exists() or not experiments.have_real_text():
+        return
+    run = next(run for run in experiments.plan() if run.corpus == "libreoffice")
+    splits = experiments.data(*run[5:8], run.corpus)
+    vocabularies = experiments.vocabularies_of(run)
+    model, _ = experiments.trained(run)
+    result = {
+        "text": "LibreOffice's help, MPL-2.0",
+        "copied": copied(model, splits.test, vocabularies),
+        "sentences": sentences(model, splits, vocabularies),
+    }
+    text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    STORED.write_text(text.replace("{", "\n{").strip() + "\n", encoding="utf-8")
+    print(f"{STORED.name}: {result['copied']}")
+
+
+if __name__ == "__main__":
+    main()
