@@ -6,8 +6,8 @@
 
 A source is words and punctuation marks in lower case. A target is Chinese characters
 one by one; a run of other letters or digits ("LibreOffice", "F11") stays one token,
-its case kept. Neither text is part of this repository, but for the two sentences in
-chapters/10_real_sentences.json.
+its case kept. Neither text is part of this repository, but for four short sentences of
+the first that chapter 10 shows.
 """
 
 import html
