@@ -50,12 +50,23 @@ def use_style():
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def heatmap(weights, queries, keys, ax=None, *, title=None, numbers=None, scale=(0, 1)):
+def heatmap(
+    weights,
+    queries,
+    keys,
+    ax=None,
+    *,
+    title=None,
+    numbers=None,
+    slanted=None,
+    scale=(0, 1),
+):
     """Draw weights (L, S): the L query words down, the S key words across.
 
     Every cell shows its number while there are at most 64 of them (`numbers` forces
-    it on or off). The colours run over `scale`, by default 0–1; None fits it to the
-    data, for scores. Returns the Axes.
+    it on or off). Many or long key words are slanted, each beginning over its column
+    (`slanted` forces that on or off). The colours run over `scale`, by default 0–1;
+    None fits it to the data, for scores. Returns the Axes.
     Raises ValueError when the words do not fit the weights' shape.
     """
     weights = np.asarray(weights, dtype=float)
@@ -72,13 +83,15 @@ def heatmap(weights, queries, keys, ax=None, *, title=None, numbers=None, scale=
         weights, vmin=low, vmax=high, edgecolors="white", linewidth=0.5
     )
     ax.invert_yaxis()
-    ax.set_xticks(np.arange(len(keys)) + 0.5, keys, va="baseline")
+    if slanted is None:
+        slanted = max(len(str(word)) for word in keys) * len(keys) > 40
+    slant = {"rotation": 60, "rotation_mode": "anchor", "ha": "left"}
+    look = {"va": "baseline"} | (slant if slanted else {})
+    ax.set_xticks(np.arange(len(keys)) + 0.5, keys, **look)
     ax.set_yticks(np.arange(len(queries)) + 0.5, queries)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    if max(len(str(word)) for word in keys) * len(keys) > 40:
-        ax.tick_params(axis="x", rotation=60)
     if numbers if numbers is not None else weights.size <= 64:
         for (row, column), weight in np.ndenumerate(weights):
             red, green, blue, _ = mesh.cmap(mesh.norm(weight))
