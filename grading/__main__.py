@@ -48,8 +48,7 @@ def arguments():
 
 
 def digest(*parts):
-    hashes = [hashlib.sha256(part).digest() for part in parts]
-    return hashlib.sha256(b"".join(hashes)).hexdigest()
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def code():
@@ -67,7 +66,7 @@ def bytes_of(path):
 
 def tasks(options, found, every, about, common):
     """Yield a task for each learner and notebook; path is None when it is missing."""
-    version = digest(code(), common["secret"].encode(), repr(common["limits"]).encode())
+    version = digest(code(), common["secret"], common["limits"])
     stems = {stem: path for stem, path in every.items() if stem in about}
     sources = {stem: path.read_bytes() for stem, path in stems.items()}
     for name, folder in found.items():
@@ -77,7 +76,7 @@ def tasks(options, found, every, about, common):
             task["path"] = paths[stem][-1] if paths.get(stem) else None
             data = bytes_of(task["path"]) if task["path"] else b""
             late = lateness(task["path"], options.due)
-            task["key"] = digest(data, sources[stem], version.encode())
+            task["key"] = digest(data, sources[stem], version)
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 count = len(paths[stem])

@@ -78,11 +78,30 @@ def copies(tensors):
     return {key: x.detach().clone() for key, x in tensors}
 
 
+def changed(module, known):
+    """Return {path: tensor} of what is not as known any more; known learns of it."""
+    now = [(key, x) for key, x in state(module) if key in known]
+    found = copies((k, x) for k, x in now if not same(known[k], x))
+    known.update(found)
+    return found
+
+
+def same(old, new):
+    return old.dtype == new.dtype and sys.modules["torch"].equal(old, new)
+
+
 def put(old, new):
-    """Give a tensor of a module another's content, its shape and kind, too."""
-    if old.dtype == new.dtype and old.shape == new.shape:
+    """Give a list, dict, set, array or tensor another's content."""
+    if isinstance(old, dict | set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, list):
+        old[:] = new
+    elif isinstance(old, np.ndarray):
+        old[...] = new
+    elif old.dtype == new.dtype and old.shape == new.shape:
         old.data.copy_(new)
-    else:
+    else:  # a parameter of another size
         old.data = new.detach().clone()
 
 
@@ -197,9 +216,7 @@ class Encoder:
             return self.tensor(x, torch)
         if torch and kind is torch.dtype:
             return {"dtype": str(x)[6:]}
-        if torch and kind is torch.Size:
-            return {"size": list(x)}
-        if issubclass(kind, tuple):  # a named one
+        if issubclass(kind, tuple):  # a named one, or torch.Size
             return {"tuple": [self(item) for item in tuple.__iter__(x)]}
         for base in (int, float, str, list, dict):
             if issubclass(kind, base):
@@ -295,9 +312,6 @@ class Decoder:
 
     def make_dtype(self, value):
         return getattr(import_module("torch"), value) if value in TENSORS else int("")
-
-    def make_size(self, value):
-        return import_module("torch").Size(sizes(value))
 
     def make_ellipsis(self, value):
         return ...

@@ -19,10 +19,9 @@ from unittest import mock
 import numpy as np
 from nbformat.v4 import new_output
 
+from grading.intake import HIDDEN, role
 from grading.proxy import plain
 from grading.sandbox import Died
-
-HIDDEN = "### BEGIN HIDDEN TESTS"
 
 
 def bound(source):
@@ -35,16 +34,6 @@ def bound(source):
             stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
             names += [n.id for n in stores if isinstance(n.ctx, ast.Store)]
     return list(dict.fromkeys(names))
-
-
-def role(cell):
-    """Return what a cell is: answer, check, source (the book's) or scratch."""
-    mark = cell.metadata.get("nbgrader")
-    if not mark:
-        return "scratch" if cell.metadata.get("scratch") else "source"
-    if mark.get("solution"):
-        return "answer"
-    return "check" if mark.get("grade") else "source"
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import resource
 import select
 import signal
 import socket
+from pathlib import Path
 
 import worker
 
@@ -35,20 +36,15 @@ def mount(source, target, kind, flags, options=None):
     system("mount", *texts, ctypes.c_ulong(flags), options and options.encode())
 
 
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-
-
 def separate():
     """Leave the server's namespaces; what is forked next is the first process there."""
     user, group = os.getuid(), os.getgid()
     system("unshare", NEWNS | NEWIPC | NEWPID | NEWNET | (NEWUSER if user else 0))
     if user:
-        write("/proc/self/setgroups", "deny")
-        write("/proc/self/uid_map", f"{user} {user} 1")
-        write("/proc/self/gid_map", f"{group} {group} 1")
-        write("/proc/sys/user/max_user_namespaces", "0")  # and no more of them
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")  # no more of them
 
 
 def furnish(kept):

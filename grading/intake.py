@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell
 
 MOST = 20 << 20  # bytes of a notebook
 CELLS = 500
+HIDDEN = "### BEGIN HIDDEN TESTS"
 COPY = re.compile(r"(?:^copy of )|(?:[ _-]*(?:\(\d+\)|copy\d*|late|v\d+))+$", re.I)
 PACKAGE = re.compile(r"^\s*(?:from|import)\s+attend\b", re.M)
 
@@ -129,6 +130,16 @@ def grade_id(cell):
     return found if isinstance(found, str) else None
 
 
+def role(cell):
+    """Return what a cell is: answer, check, source (the book's) or scratch."""
+    mark = cell.metadata.get("nbgrader")
+    if not mark:
+        return "scratch" if cell.metadata.get("scratch") else "source"
+    if mark.get("solution"):
+        return "answer"
+    return "check" if mark.get("grade") else "source"
+
+
 def defines(text, names):
     """Say whether the text defines all names, at its left margin."""
     pattern = r"^(?:(?:async\s+def|def|class)\s+{0}\b|{0}\s*(?:[:,]|=(?!=)))"
@@ -136,18 +147,18 @@ def defines(text, names):
     return bool(names) and all(found)
 
 
-def graft(release, source, submitted, names):
+def graft(release, submitted, names):
     """Return (the release with the learner's answers and own cells, remarks).
 
-    release: the notebook as handed out, marks and all; source: what it was made from;
+    release: the notebook as handed out, but with whole checks;
     names: {grade_id of an answer: names that it must define}.
     """
     result, remarks = copy.deepcopy(release), []
-    answers = {grade_id(c): c for c in result.cells if is_answer(c)}
+    answers = {grade_id(c): c for c in result.cells if role(c) == "answer"}
     fixed = {grade_id(c) for c in result.cells if grade_id(c)}
     stubs = {key: cell.source for key, cell in answers.items()}
-    fixtures = [cell for cell in source.cells if not is_answer(cell)]
-    known = {cell.source.strip() for cell in result.cells + fixtures}
+    texts = [cell.source for cell in result.cells]
+    known = {x.strip() for text in texts for x in (text, text.partition(HIDDEN)[0])}
     taken, own, seen, last = {}, [], Counter(), None
     for cell in submitted:
         mark, text = grade_id(cell), text_of(cell)
@@ -177,10 +188,6 @@ def graft(release, source, submitted, names):
             remarks.append(f"{mark}: was there twice")
     place(result, own)
     return result, sorted(set(remarks))
-
-
-def is_answer(cell):
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
 def pick(answers, stubs, taken, own, names, remarks):

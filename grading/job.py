@@ -23,7 +23,7 @@ from sqlalchemy.pool import QueuePool
 from traitlets.config import PyFileConfigLoader
 
 from grading import intake
-from grading.execute import TwoProcesses, bound, role
+from grading.execute import TwoProcesses, bound
 from grading.page import Page
 from grading.proxy import Learner
 from grading.sandbox import NUMPY, ROOT, TEMPORARY, TORCH, Limits, Process
@@ -63,6 +63,7 @@ nbgrader.api.create_engine, nbgrader.api.get_alembic_version = engine, version
 def convert(converter, folder, stem, student="*", **options):
     """Run a converter of nbgrader in a folder, quietly."""
     config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
+    config.ClearHiddenTests.enabled = False  # the checks that grade are whole
     config.CourseDirectory |= {
         "root": str(folder),
         "source_directory": "source",
@@ -72,7 +73,7 @@ def convert(converter, folder, stem, student="*", **options):
         "db_url": f"sqlite:///{folder}/gradebook.db",
     }
     course = CourseDirectory(config=config)
-    made = converter(coursedir=course, config=config, **options)
+    made = converter(coursedir=course, config=config)
     made.log = logging.getLogger("grading.nbgrader")
     made.log.setLevel(logging.CRITICAL)
     for name, value in options.items():
@@ -88,7 +89,8 @@ def feedback(folder, stem, student):
 def prepare(folder, sources):
     """Make the course that every job copies: releases, and one gradebook of them all.
 
-    sources: {stem: path}. Returns {stem: {"names": …, "torch": …, "exercises": …}}.
+    The releases' checks are whole. sources: {stem: path}.
+    Returns {stem: {"names": …, "torch": …, "imports": …, "exercises": …}}.
     """
     found = {}
     for stem, path in sources.items():
@@ -100,7 +102,7 @@ def prepare(folder, sources):
             convert(GenerateAssignment, folder, stem, **options)
         notebook = nbformat.read(path, as_version=4)
         code = [c for c in notebook.cells if c.cell_type == "code"]
-        answers = [c for c in code if role(c) == "answer"]
+        answers = [c for c in code if intake.role(c) == "answer"]
         found[stem] = {
             "names": {c.metadata.nbgrader.grade_id: bound(c.source) for c in answers},
             "torch": any("torch" in c.source for c in code),
@@ -150,25 +152,16 @@ def grade(task):
     task: student, stem, path, course, out, about (what prepare returned), limits,
     secret, unsafe, library, slot.
     """
-    stem, about = task["stem"], task["about"]
+    about = task["about"]
     try:
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
         return outcome(task, {}, {}, [], "unreadable", str(error))
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         folder = Path(folder)
-        notebook = released(task)
-        stubs = {intake.grade_id(c): c.source for c in notebook.cells}
-        source = Path(task["course"], "source", stem, f"{stem}.ipynb")
-        source = nbformat.read(source, as_version=4)
-        notebook, remarks = intake.graft(notebook, source, cells, about["names"])
-        whole = [c for c in source.cells if role(c) == "check"]
-        whole = {intake.grade_id(c): c.source for c in whole}
-        marked = [c for c in notebook.cells if intake.grade_id(c)]
-        for cell in marked:  # checks with their hidden tests
-            cell.source = whole.get(intake.grade_id(cell), cell.source)
-        names = {intake.grade_id(c): c.source for c in marked}
-        same = {name for name, text in names.items() if text == stubs[name]}
+        before = released(task)
+        notebook, remarks = intake.graft(before, cells, about["names"])
+        same = {intake.grade_id(c) for c in notebook.cells if c in before.cells}
         limits = Limits(**task["limits"])
         options = task["library"], limits, task["unsafe"], task["slot"]
         options += (modules(about),)
@@ -178,7 +171,6 @@ def grade(task):
             scores = through(folder, task, notebook, runner)
         finally:
             learner.close()
-        task["cpu"] = round(learner.spent, 2)
         publish(folder, task)
         return outcome(task, scores, runner.report, remarks, same=same)
 
@@ -252,8 +244,7 @@ def outcome(task, scores, report, repairs, status="", reason="", same=()):
                 row["reason"] = f"{worst['kind']}: {worst['reason']}"
         row["failed"] = [c for c in cells if report.get(c, {}).get("kind")]
         rows.append(row)
-    keep = ("student", "stem", "key")
-    result = {name: task[name] for name in keep} | {"cpu": task.get("cpu", 0)}
+    result = {name: task[name] for name in ("student", "stem", "key")}
     return remarked(result | {"rows": rows, "scores": scores, "repairs": repairs}, task)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from attend import attention, layers
-from grading.codec import Decoder, Encoder, ProtocolError, copies, joined, put, state
+from grading import codec
+from grading.codec import Decoder, Encoder, ProtocolError, copies, state
 from grading.proxy import Mirrored, Remote
 
 
@@ -93,16 +94,11 @@ def push(learner):
     """Send what the check changed of the modules to the learner's process."""
     updates = []
     for number, (module, old, training) in learner.modules.items():
-        tensors = {}
-        for key, x in state(module):
-            same = key in old and x.dtype == old[key].dtype and torch.equal(old[key], x)
-            if key in old and not same:
-                tensors[key] = old[key] = x.detach().clone()
-        now = flags(module)
-        changed = {k: v for k, v in now.items() if training.get(k, v) != v}
-        training.update(changed)
-        if tensors or changed:
-            updates.append([number, tensors, changed])
+        tensors, now = codec.changed(module, old), flags(module)
+        switched = {k: v for k, v in now.items() if training.get(k, v) != v}
+        training.update(switched)
+        if tensors or switched:
+            updates.append([number, tensors, switched])
     if updates:
         encode = Encoder(learner.refer)
         learner.request("push", {"updates": encode(updates)}, encode.buffers)
@@ -114,7 +110,7 @@ def pull(learner, changes):
         module, old, _ = learner.modules[number]
         found = dict(state(module))
         for key, x in tensors.items():
-            put(found[key], x)
+            codec.put(found[key], x)
         old.update(copies(tensors.items()))
 
 
@@ -160,4 +156,4 @@ def tracked(learner, graph, made, inputs, result):
         reply, data = learner.request("vjp", fields, encode.buffers)
         return Decoder(data, learner.resolve)(reply["value"])
 
-    return joined(result, made, places, inputs, ask)
+    return codec.joined(result, made, places, inputs, ask)

@@ -11,7 +11,7 @@ import mistune
 import nh3
 from nbconvert.exporters import Exporter
 
-from grading.execute import HIDDEN, role
+from grading.intake import HIDDEN, role
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """

@@ -299,22 +299,9 @@ class Learner:
         """Do to an argument what the learner's function did, until the check ends."""
         kept = old.detach().clone() if hasattr(old, "detach") else old.copy()
         self.undo.append((old, kept))
-        put(old, new)
+        codec.put(old, new)
 
     def restore(self):
         """Undo what learners' functions did to the check's data."""
         while self.undo:
-            put(*self.undo.pop())
-
-
-def put(old, new):
-    """Give a list, dict, array or tensor another's content."""
-    if isinstance(old, dict | set):
-        old.clear()
-        old.update(new)
-    elif isinstance(old, list):
-        old[:] = new
-    elif isinstance(old, np.ndarray):
-        old[...] = new
-    else:
-        old.detach().copy_(new.detach())
+            codec.put(*self.undo.pop())

@@ -209,10 +209,10 @@ def summary(results):
             f"{len(there)} graded of {len(mine)}; points of {most:g}: median "
             f"{statistics.median(points):g}, from {min(points):g} to {max(points):g}.\n"
         )
-        share = [p / most * 100 if most else 0 for p in points] if there else []
-        for low in range(0, 100, 20):
-            count = sum(low <= s < (low + 20 if low < 80 else 101) for s in share)
-            text.append(f"- {low}–{low + 20} %: {count}")
+        fifths = Counter(min(int(p / most * 5), 4) if most else 0 for p in points)
+        for n in range(5):
+            count = fifths[n] if there else 0
+            text.append(f"- {n * 20}–{n * 20 + 20} %: {count}")
         failed = Counter(c for r in there for row in r["rows"] for c in row["failed"])
         failed = ", ".join(f"{name} ({n})" for name, n in failed.most_common(5))
         text.append(f"\nFailed most: {failed or 'none'}.\n")

@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 import types
+from itertools import product
 from unittest import mock
 
 import codec
@@ -246,20 +247,6 @@ class Worker:
             for path, flag in training.items():
                 module.get_submodule(path).training = flag
 
-    def changed(self):
-        """Return {module: {name: tensor}} of what the learner's code changed."""
-        import torch
-
-        found = {}
-        for number, synced in self.synced.items():
-            module = self.things[number]
-            for key, tensor in state(module):
-                old, new = synced.get(key), tensor.detach()
-                if old is not None and not torch.equal(old, new):
-                    found.setdefault(number, {})[key] = new
-                    synced[key] = new.clone()
-        return found
-
     def vjp(self, number, gradients):
         return codec.vjp(*self.graphs[number], gradients)
 
@@ -294,7 +281,10 @@ class Worker:
         reply["views"] = self.views(encode.arrays, decode.arrays)
         reply["tracked"] = self.track(encode.arrays, fields["inputs"])
         if self.synced:
-            reply["modules"] = encode(self.changed())
+            found = {
+                n: codec.changed(self.things[n], x) for n, x in self.synced.items()
+            }
+            reply["modules"] = encode({n: x for n, x in found.items() if x})
         encode.seen.clear()
         new = [(n, x) for n, (x, old) in enumerate(arrays) if content(x) != old]
         new = [(n, x.copy() if hasattr(x, "copy") else x.clone()) for n, x in new]
@@ -312,18 +302,12 @@ class Worker:
 
     def views(self, results, arguments):
         """Return [[result, argument, offset, strides]] of arrays that share memory."""
-        found = []
-        for number, x in enumerate(results):
-            for place, base in enumerate(arguments):
-                arrays = isinstance(x, np.ndarray) and isinstance(base, np.ndarray)
-                if (
-                    arrays
-                    and np.may_share_memory(x, base)
-                    and np.shares_memory(x, base)
-                ):
-                    start, end = (y.__array_interface__["data"][0] for y in (base, x))
-                    found.append([number, place, end - start, list(x.strides)])
-                    break
+        found, pairs = [], product(enumerate(results), enumerate(arguments))
+        for (number, x), (place, base) in pairs:
+            arrays = isinstance(x, np.ndarray) and isinstance(base, np.ndarray)
+            if arrays and np.shares_memory(x, base):
+                start, end = (y.__array_interface__["data"][0] for y in (base, x))
+                found.append([number, place, end - start, list(x.strides)])
         return found
 
     def track(self, results, inputs):
