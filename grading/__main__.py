@@ -146,6 +146,7 @@ def grade(options, work):
         results = report.recorded(log).values()
         results = [r for r in results if r["stem"] in stems and r["student"] in names]
         report.tables(out, results, cells, names)
+        print(f"Written again: {out / 'grades.csv'}")
         return 0
     found, remarks = intake.students(options.folder)
     lines = options.roster.read_text("utf-8").splitlines() if options.roster else []

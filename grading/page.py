@@ -78,7 +78,7 @@ class Page(Exporter):
         state = "full" if score >= points else "lost"
         label = f"{score:g} of {points:g} points"
         if kind == "answer":
-            state, label = "open", f"{label} (graded by a person)"
+            state, label = "open", f"{label} (given by a person, 0 until then)"
         return f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
 
     def output(self, output):

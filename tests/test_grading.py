@@ -137,7 +137,7 @@ def test_the_gradebook_is_nbgraders(whole):
     assert row["needs_manual"] == "no"
     folder = whole / "grades"
     page = folder / "feedback" / student / QUICK / f"{QUICK}.html"
-    assert "2 of 3 points (graded by a person)" in page.read_text("utf-8")
+    assert "2 of 3 points (given by a person, 0 until then)" in page.read_text("utf-8")
     assert "<p>Well said. </p>" in page.read_text("utf-8")
     assert (folder / "source" / QUICK).is_dir()  # where the formgrader looks for names
 
