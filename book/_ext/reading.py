@@ -1,11 +1,12 @@
 """What the book adds to its pages: questions, reading time, previews, tables, speed.
 
 - Chapters: the questions of `book/quizzes/<stem>.yml` stand before "You can now".
-- Chapters and solutions: an estimated reading time below the title.
+- Chapters and solutions: an estimated reading time below the title; folded cells that
+  stand together are one.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
-- Search cuts Chinese into characters and pairs of them.
+- Search cuts Chinese into characters and pairs of them; its excerpts hold no TeX.
 - Every page: the glossary's entries as previews; Chinese in a font of the book's own;
   no script, style or icon that no page uses, the formulas' script only where one is,
   and a picture only when it comes near the screen.
@@ -101,6 +102,24 @@ def rename_solutions(app, docname, source):
     """Call a page of solutions by its name: its notebook is titled as the exercises."""
     if docname.startswith("solutions/"):
         source[0] = source[0].replace("# Exercises to", "# Solutions to", 1)
+
+
+def join_folded(app, docname, source):
+    """Make one of two folded cells that stand together: one bar opens both."""
+    if not docname.startswith(("chapters/", "solutions/")):
+        return
+    notebook = nbformat.reads(source[0], as_version=4)
+    kept = []
+    for cell in notebook.cells:
+        if kept and is_folded(cell) and is_folded(kept[-1]) and not kept[-1].outputs:
+            cell.source = f"{kept.pop().source}\n\n\n{cell.source}"
+        kept.append(cell)
+    notebook.cells = kept
+    source[0] = nbformat.writes(notebook)
+
+
+def is_folded(cell):
+    return "hide-input" in cell.metadata.get("tags", [])
 
 
 class CheckYourself(SphinxDirective):
@@ -368,6 +387,8 @@ def finish_page(app, pagename, templatename, context, doctree):
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
+    if pagename == "search":
+        head += '<script defer src="_static/excerpts.js"></script>'
     context["metatags"] = head
     body = re.sub(  # as attributes they give way to a small screen's width
         r'style="width: (\d+)px; height: (\d+)px;"',
@@ -479,6 +500,7 @@ def setup(app):
     app.add_directive("from-notebook", FromNotebook)
     app.connect("source-read", add_questions)
     app.connect("source-read", rename_solutions)
+    app.connect("source-read", join_folded)
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
