@@ -3,8 +3,11 @@
 import re
 from urllib.parse import unquote, urldefrag
 
+import numpy as np
 from fontTools.ttLib import TTFont
+from matplotlib import pyplot as plt
 
+from attend import plot
 from tools.notebooks import ROOT, notebooks
 from tools.picture import PICTURE, picture
 
@@ -107,6 +110,37 @@ def test_no_line_begins_with_the_full_stop_after_a_formula(pages):
         for formula in page.xpath("//article//span[contains(@class, 'math')]"):
             if re.match(r"[.,;:!?)’”…]", formula.tail or ""):
                 assert "whole" in formula.getparent().classes, (path, formula.text)
+
+
+def test_one_bar_opens_folded_cells_that_stand_together(pages):
+    folded = "div[contains(@class, 'tag_hide-input')]"
+    silent = f"{folded}[not(.//div[contains(@class, 'cell_output')])]"
+    pair = f"//{silent}/following-sibling::*[1][self::{folded}]"
+    assert not [path for path, page in pages.items() if page.xpath(pair)]
+
+
+def test_a_caption_says_what_is_seen(pages):
+    """What to do, the text says: the same figure stands on paper."""
+    captions = [
+        caption.text_content()
+        for page in pages.values()
+        for caption in page.xpath("//figure[contains(@class, 'microscope')]/figcaption")
+    ]
+    assert len(captions) > 3
+    for caption in captions:
+        assert not re.search(r"(?i)\b(drag|touch|click|choose|move|pull)\b", caption)
+
+
+def test_a_slanted_word_begins_over_its_column():
+    words = "many words that are rather long must stand slanted over its cells".split()
+    _, narrow = plt.subplots(figsize=(4, 3))
+    ax = plot.heatmap(np.eye(len(words)), words, words, narrow, numbers=False)
+    ax.figure.canvas.draw()
+    for column, label in enumerate(ax.get_xticklabels()):
+        box = label.get_window_extent()
+        left, right = ax.transData.transform([(column, 0), (column + 1, 0)])[:, 0]
+        assert left < box.x0 < right, label.get_text()
+    plt.close(ax.figure)
 
 
 def test_readme_and_index_show_chapter_3s_figure():

@@ -4,6 +4,7 @@ import functools
 import gzip
 import io
 import os
+import re
 import time
 from pathlib import Path
 
@@ -53,6 +54,18 @@ SELECTORS = """(text) => {  // those of a style sheet that match, and all in the
   };
   const [own] = [...document.styleSheets].filter((s) => s.href?.includes("pydata"));
   return [all(whole.cssRules).filter(matches), all(own.cssRules)];
+}"""
+CUT = """() => {  // formulas that scroll; rows of printed tables that go on below
+  const cut = [...document.querySelectorAll(".bd-article mjx-container[display=true]")]
+    .filter((formula) => formula.scrollWidth > formula.clientWidth)
+    .map((formula) => ["formula", formula.closest("[id]").id]);
+  for (const pre of document.querySelectorAll(".output.stream pre")) {
+    const rows = pre.textContent.split("\\n");
+    const height = (text) => ((pre.textContent = text), pre.offsetHeight);
+    for (const row of rows.filter((row) => / {2}.*\\S {2}/.test(row)))
+      if (height(row) > height("-")) cut.push(["row", row]);
+  }
+  return cut;
 }"""
 AXE = """async (dark) => {
   if (dark) document.documentElement.dataset.theme = "dark";
@@ -220,6 +233,31 @@ def test_code_of_88_columns_fits_folded_or_not(site, tab):
     cut = """all => all.filter((e) => e.scrollWidth > e.clientWidth)
       .map((e) => e.textContent)"""
     assert not tab.locator(".cell_input pre").evaluate_all(cut)
+
+
+def test_a_small_phone_shows_every_formula_and_every_printed_row_whole(
+    site, book, new_tab
+):
+    tab, cut = new_tab(viewport={"width": 360, "height": 800}), set()
+    for path in sorted((book / "chapters").glob("*.html")):
+        tab.goto(f"{site}/chapters/{path.name}", wait_until="load")
+        settled(tab)
+        cut |= {(path.name, *what) for what in tab.evaluate(CUT)}
+    assert not cut
+
+
+def test_no_heading_ends_with_an_empty_line(site, tab):
+    """The sign of its link, not seen yet, once wrapped below the longest title."""
+    tab.goto(f"{site}/chapters/02_queries_keys_values.html", wait_until="load")
+    for width in range(1280, 1000, -20):
+        tab.set_viewport_size({"width": width, "height": 900})
+        title, words = tab.locator(".bd-article h1").evaluate("""heading => {
+          const words = document.createRange();
+          words.setStart(heading, 0);
+          words.setEndBefore(heading.querySelector(".headerlink"));
+          return [heading, words].map((e) => e.getBoundingClientRect().height);
+        }""")
+        assert title < words + 20, width
 
 
 def test_on_a_phone_the_edge_is_faint_beyond_which_a_figure_goes_on(site, new_tab):
@@ -436,6 +474,10 @@ def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
     assert figure.locator(".still svg").is_visible()
     assert figure.locator(".still table").is_visible()
     assert not figure.locator(".live").is_visible()
+    after = "e => getComputedStyle(e, '::after').content"  # nothing to do, but to see
+    assert "live" in figure.locator("figcaption").evaluate(after)
+    tab.emulate_media(media="screen")
+    assert figure.locator("figcaption").evaluate(after) == "none"
 
     plain = new_tab(java_script_enabled=False)
     plain.goto(f"{site}/chapters/03_three_stages.html")
@@ -532,6 +574,19 @@ def test_a_term_shows_its_entry(site, tab):
 def test_search_finds_english_and_chinese(site, tab, words, page):
     tab.goto(f"{site}/search.html?q={words}", wait_until="load")
     tab.wait_for_selector(f"#search-results li a[href*='{page}']")
+
+
+def test_what_is_found_is_shown_without_tex(site, tab):
+    excerpts = []
+    for words in ("softmax", "temperature", "gradient", "loss"):
+        tab.goto(f"{site}/search.html?q={words}", wait_until="load")
+        tab.get_by_text("Search finished").wait_for()
+        tab.wait_for_load_state("networkidle")
+        excerpts += tab.locator("#search-results .context").all_inner_texts()
+    text = "\n".join(excerpts)
+    assert len(excerpts) > 20
+    assert "√E" in text and "⊤" in text
+    assert not re.search(r"\\[(\[]|\\frac|aligned", text)
 
 
 def test_the_magnifying_glass_lies_on_no_letter(site, tab):

@@ -12,6 +12,8 @@ from pypdf import PdfReader
 
 from tools.notebooks import ROOT
 
+FOOT = 50  # points: below it stands the page's number
+
 
 def words(text):
     """Return a text's letters and digits: a line's end may stand between any two."""
@@ -30,8 +32,25 @@ def printed(book, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def texts(printed):
-    return [page.extract_text() for page in printed.pages]
+def looked_at(printed):
+    """Return (text, height of the lowest line above the page's number) of all pages."""
+    found = []
+    for page in printed.pages:
+        heights = []
+
+        def see(text, place, line, *_, heights=heights):
+            height = line[4] * place[1] + line[5] * place[3] + place[5]
+            if text.strip() and height > FOOT:
+                heights.append(height)
+
+        text = page.extract_text(visitor_text=see)
+        found.append((text, min(heights)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def texts(looked_at):
+    return [text for text, _ in looked_at]
 
 
 def test_every_printed_page_has_its_number(texts):
@@ -49,6 +68,18 @@ def test_the_contents_name_the_page_of_every_chapter(printed, texts, pages, book
         (line,) = (line for line in contents if re.fullmatch(rf"{title}\d+", line))
         number = int(line.removeprefix(title))
         assert title in words(texts[number - 1])[: 2 * len(title)]
+
+
+def test_pages_are_filled(printed, looked_at):
+    """All but the last of a chapter: code goes on over the page, figures do not."""
+    places = printed.named_destinations.items()
+    begin = {
+        printed.get_destination_page_number(place)
+        for name, place in places
+        if "--" not in name  # a chapter, not one of its sections
+    }
+    lows = [low for n, (_, low) in enumerate(looked_at, 1) if n not in begin]
+    assert sum(lows) / len(lows) < 0.155 * float(printed.pages[0].mediabox.height)
 
 
 def flat(outline):

@@ -44,8 +44,6 @@ figure, tr, .question, .microscope, div.math { break-inside: avoid; }
 div.highlight pre { font-size: 0.72rem; white-space: pre-wrap; border-radius: 3px; }
 .bd-article figure img { max-height: 105mm; }
 td p, th p { margin: 0; }
-pre { break-inside: auto !important; }
-.cell_input, details.hide { break-inside: avoid; }
 details.hide > summary { display: none !important; }
 details.hide * { animation: none !important; opacity: 1 !important; }
 .cover { padding-top: 90mm; }
