@@ -10,7 +10,7 @@ from attend import real_text
 from attend.corpus import BOS, Pair, Splits, Vocabulary
 from attend.layers import Dot
 from attend.seq2seq import WithAttention
-from tools.real_sentences import SHOWN, STORED, copied, sentences
+from tools.real_sentences import SHOWN, STORED, copied, faults, sentences
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,8 @@ def test_what_is_stored_fits_together(stored):
         assert len(one["seen"]) == len(one["source"]) and min(one["seen"]) > 0
     assert 0 < stored["copied"]["by_chance"] < stored["copied"]["found"]
     assert stored["copied"]["found"] < stored["copied"]["words"]
+    counts = [one["translations"] for one in stored["faults"].values()]
+    assert counts == [1000] * 3 and {"with", "without"} < stored["faults"].keys()
 
 
 def test_what_is_stored_stands_in_the_real_text(stored):
@@ -93,3 +95,11 @@ def test_a_sentence_that_is_not_there_is_named(model):
     model, splits, vocabularies = model
     with pytest.raises(ValueError, match="subscript"):
         sentences(model, splits._replace(test=splits.test[1:]), vocabularies)
+
+
+def test_what_is_said_twice_in_a_row_is_counted():
+    once = ["abcabd", "aab", "abcadbc", "一下一上"]
+    twice = ["abab", "xabcabc", "一下一下。"]
+    assert faults(once) == {"translations": 4, "twice": 0, "words": 20}
+    assert faults(twice) == {"translations": 3, "twice": 3, "words": 16}
+    assert faults([tuple("文本文本"), tuple("文本")])["twice"] == 1

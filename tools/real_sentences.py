@@ -1,10 +1,10 @@
-"""Store where a model looks in sentences of LibreOffice's help, for chapter 10.
+"""Store how models translate sentences of LibreOffice's help, for chapter 10.
 
     python -m tools.real_sentences
 
-It trains the experiment's model with attention on real text, seed 0 (two minutes), and
-writes chapters/10_real_sentences.json, unless that is there. It wants `make real-data`
-first, and waits without it.
+It trains the experiment's two models on real text, seed 0 (two minutes each), and
+writes chapters/10_real_sentences.json, unless that is there: where the one looks, and
+which faults both make. It wants `make real-data` first, and waits without it.
 """
 
 import json
@@ -37,6 +37,21 @@ def copied(model, pairs, vocabularies):
     return {"words": count, "found": found, "by_chance": round(chance, 1)}
 
 
+def says_twice(words, longest=10):
+    """Tell whether some run of 2 to `longest` words comes twice without a break."""
+    return any(
+        tuple(words[i : i + n]) == tuple(words[i + n : i + 2 * n])
+        for n in range(2, longest + 1)
+        for i in range(len(words) - 2 * n + 1)
+    )
+
+
+def faults(found):
+    """Count the translations, those that say something twice, and all their words."""
+    twice, words = sum(map(says_twice, found)), sum(map(len, found))
+    return {"translations": len(found), "twice": twice, "words": words}
+
+
 def sentences(model, splits, vocabularies):
     """Return the SHOWN sentences: the model's translation, its weights in percent.
 
@@ -65,18 +80,23 @@ def sentences(model, splits, vocabularies):
 def main():
     if STORED.exists() or not experiments.have_real_text():
         return
-    run = next(run for run in experiments.plan() if run.corpus == "libreoffice")
-    splits = experiments.data(*run[5:8], run.corpus)
-    vocabularies = experiments.vocabularies_of(run)
-    model, _ = experiments.trained(run)
+    plan = [run for run in experiments.plan() if run.corpus == "libreoffice"]
+    models = {run.model: experiments.trained(run)[0] for run in plan if run.seed == 0}
+    splits = experiments.data(*plan[0][5:8], "libreoffice")
+    vocabularies = experiments.vocabularies_of(plan[0])
     result = {
         "text": "LibreOffice's help, MPL-2.0",
-        "copied": copied(model, splits.test, vocabularies),
-        "sentences": sentences(model, splits, vocabularies),
+        "copied": copied(models["with"], splits.test, vocabularies),
+        "sentences": sentences(models["with"], splits, vocabularies),
+        "faults": {"reference": faults([pair.target for pair in splits.test])},
     }
+    options = {"vocabularies": vocabularies, "unknown": True}
+    for kind, model in models.items():
+        found = training.translate(model, [p.source for p in splits.test], **options)
+        result["faults"][kind] = faults(found)
     text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
     STORED.write_text(text.replace("{", "\n{").strip() + "\n", encoding="utf-8")
-    print(f"{STORED.name}: {result['copied']}")
+    print(f"{STORED.name}: {result['copied']}, {result['faults']}")
 
 
 if __name__ == "__main__":
