@@ -239,8 +239,9 @@ def test_a_small_phone_shows_every_formula_and_every_printed_row_whole(
     site, book, new_tab
 ):
     tab, cut = new_tab(viewport={"width": 360, "height": 800}), set()
-    for path in sorted((book / "chapters").glob("*.html")):
-        tab.goto(f"{site}/chapters/{path.name}", wait_until="load")
+    folders = "chapters", "exercises", "solutions", "book"
+    for path in sorted(p for name in folders for p in (book / name).rglob("*.html")):
+        tab.goto(f"{site}/{path.relative_to(book).as_posix()}", wait_until="load")
         settled(tab)
         cut |= {(path.name, *what) for what in tab.evaluate(CUT)}
     assert not cut
