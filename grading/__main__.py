@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from grading import intake
-from grading.sandbox import ROOT, TEMPORARY, Limits, bubblewrap, library
+from grading.sandbox import NUMPY, ROOT, TEMPORARY, Limits, bubblewrap, library, server
 
 
 def arguments():
@@ -128,6 +128,9 @@ def main():
 
 
 def grade(options, work):
+    place = str(library(work))
+    if options.folder != "export":
+        server(place, NUMPY, options.unsafe)  # it gets ready while we import
     from grading import job, pool, report
 
     warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy")
@@ -161,7 +164,7 @@ def grade(options, work):
         "limits": {name: getattr(options, name) for name in Limits.__annotations__},
         "secret": options.seed.read_text().strip() if options.seed else "",
         "unsafe": options.unsafe,
-        "library": str(library(work)),
+        "library": place,
         "slot": 0,
     }
     before, results, fresh, todo = report.recorded(log), [], [], []

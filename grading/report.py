@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 from nbgrader import api
 from nbgrader.preprocessors import SaveCells
+from sqlalchemy import insert
 from sqlalchemy.orm import with_polymorphic
 
 from grading import job
@@ -108,34 +109,35 @@ def merge(out, course, results):
         db, there = gradebook.db, set()
         for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, new):
             there.add((student, stem))
-            if (student, stem) in scores:
-                put(grade, scores[student, stem].get(cell, 0))
+            auto = scores.get((student, stem), {}).get(cell, 0)
+            by_hand = grade.manual_score is not None
+            if (student, stem) in scores and (grade.auto_score != auto or not by_hand):
+                grade.auto_score = auto
+                grade.needs_manual_grade = auto is None or by_hand
         known = {student for (student,) in db.query(api.Student.id)}
         db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
         notebooks = {notebook.name: notebook for notebook in db.query(api.Notebook)}
-        for student, stem in scores.keys() - absent - there:
-            db.add(submission(notebooks[stem], student, scores[student, stem]))
+        db.flush()
+        added = scores.keys() - absent - there
+        rows = [x for s, n in added for x in entry(notebooks[n], s, scores[s, n])]
+        for kind in dict.fromkeys(kind for kind, _ in rows):
+            db.execute(insert(kind), [row for k, row in rows if k is kind])
         db.commit()  # all or nothing
 
 
-def submission(notebook, student, scores):
-    """Return an entry as nbgrader's add_submission makes it, which is slow for many."""
+def entry(notebook, student, scores):
+    """Yield (table, row) as nbgrader's add_submission makes them, which is slow."""
+    whole, part = api.new_uuid(), api.new_uuid()
     names = {"assignment_id": notebook.assignment_id, "student_id": student}
-    whole = api.SubmittedAssignment(**names)
-    made = api.SubmittedNotebook(notebook_id=notebook.id, assignment=whole)
+    yield api.SubmittedAssignment, {"id": whole} | names
+    names = {"assignment_id": whole, "notebook_id": notebook.id}
+    yield api.SubmittedNotebook, {"id": part} | names
     for cell in notebook.grade_cells:
-        put(api.Grade(cell_id=cell.id, notebook=made), scores.get(cell.name, 0))
+        auto = scores.get(cell.name, 0)
+        row = {"auto_score": auto, "needs_manual_grade": auto is None}
+        yield api.Grade, {"cell_id": cell.id, "notebook_id": part} | row
     for cell in notebook.solution_cells:
-        api.Comment(cell_id=cell.id, notebook=made)
-    return whole
-
-
-def put(grade, auto):
-    """Set the automatic score; what a person graded before is to be looked at again."""
-    by_hand = grade.manual_score is not None
-    if grade.auto_score != auto or not by_hand:
-        grade.auto_score = auto
-        grade.needs_manual_grade = auto is None or by_hand
+        yield api.Comment, {"cell_id": cell.id, "notebook_id": part}
 
 
 def graded(out, results, cells):
