@@ -44,7 +44,8 @@ def looked_at(printed):
                 heights.append(height)
 
         text = page.extract_text(visitor_text=see)
-        found.append((text, min(heights)))
+        top = float(page.mediabox.height)  # what a blank page leaves free
+        found.append((text, min(heights, default=top)))
     return found
 
 
