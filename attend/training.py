@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from attend import gru
+from attend import speed
 from attend.corpus import BOS, EOS, PAD, UNK, Pair, batches
 
 TOKENS = 2_400_000  # target words of one training, EOS included
@@ -75,8 +75,8 @@ def train(
 ):
     """Train the model in place; return the loss of every step (steps,), in nats.
 
-    `watch(step)` is called before each step and once at the end. Its GRUs compute the
-    fast way of `attend.gru` meanwhile, unless fast is False. `word_dropout` is that of
+    `watch(step)` is called before each step and once at the end. Meanwhile the model is
+    fast as `attend.speed` has it, unless fast is False. `word_dropout` is that of
     `loss_of`; the other options are those of `lessons`. Raises FloatingPointError when
     a loss is not finite, and ValueError when word_dropout is no share.
     """
@@ -93,7 +93,7 @@ def train(
     losses = np.empty(len(plan))
     model.train()
     quiet = bool(os.environ.get("TQDM_DISABLE"))  # a notebook's bar does not ask it
-    with gru.fast(model) if fast else nullcontext():
+    with speed.fast(model) if fast else nullcontext():
         for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
             if watch:
                 watch(step)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from attend import gru, training
+from attend import layers, speed, training
 from attend.corpus import (
     BOS,
     EOS,
@@ -126,18 +126,38 @@ def test_the_fast_gru_computes_what_nn_gru_computes(both, given):
         return states, last, *torch.autograd.grad(loss, learned)
 
     slow = run()
-    with gru.fast(model):
-        assert type(model) is gru.GRU
+    with speed.fast(model):
+        assert type(model) is speed.GRU
         close(run(), slow, 1e-12)
     assert type(model) is nn.GRU
 
 
-def test_the_fast_gru_leaves_the_others_alone_and_always_goes():
+def test_the_fast_additive_rule_computes_what_the_additive_rule_computes():
+    torch.manual_seed(0)
+    rule = layers.Additive(3, 4, 5).double()
+    Q = torch.randn(2, 6, 3, dtype=torch.double, requires_grad=True)
+    K = torch.randn(2, 7, 4, dtype=torch.double, requires_grad=True)
+
+    def run():
+        scores = rule(Q, K)
+        return scores, *torch.autograd.grad(
+            scores.cos().sum(), [Q, K, *rule.parameters()]
+        )
+
+    slow = run()
+    with speed.fast(rule):
+        assert type(rule) is speed.Additive
+        close(run(), slow, 1e-12)
+    assert type(rule) is layers.Additive
+
+
+def test_fast_leaves_the_others_alone_and_always_goes():
     kinds = {"num_layers": 2}, {"batch_first": False}, {"bias": False}
     kinds = [nn.GRU(4, 4, **({"batch_first": True} | kind)) for kind in kinds]
-    model = nn.ModuleList([*kinds, nn.LSTM(4, 4), nn.GRU(4, 4, batch_first=True)])
-    with pytest.raises(KeyboardInterrupt), gru.fast(model):
-        assert [type(m) is gru.GRU for m in model] == [False] * 4 + [True]
+    kinds += [layers.Concat(4, 4, 4), nn.LSTM(4, 4)]
+    model = nn.ModuleList([*kinds, nn.GRU(4, 4, batch_first=True)])
+    with pytest.raises(KeyboardInterrupt), speed.fast(model):
+        assert [type(m) is speed.GRU for m in model] == [False] * 5 + [True]
         raise KeyboardInterrupt
     assert type(model[-1]) is nn.GRU
 

@@ -31,7 +31,7 @@ def matmul(seconds=1.0):
 
 
 def paces(run, tokens=60_000, rounds=3):
-    """Return the target words a second of a Run's training: nn.GRU's, attend.gru's.
+    """Return the target words a second of a Run's training: nn.GRU's, attend.speed's.
 
     The two take turns, and the best of their rounds counts.
     """
@@ -73,7 +73,7 @@ def main():
         share = fast * operations(build(run)) / peak / 1e9
         print(
             f"{name}: {slow:,.0f} target words a second with nn.GRU, {fast:,.0f} with "
-            f"attend.gru ({fast / slow:.2f} times as many; {share:.0%} of that)"
+            f"attend.speed ({fast / slow:.2f} times as many; {share:.0%} of that)"
         )
     print("trained at once, a process each:")
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
