@@ -5,10 +5,14 @@ sanitiser, all else is escaped, and the page forbids the browser to load anythin
 A hidden test's text is never shown.
 """
 
+import contextlib
+import functools
 from html import escape
+from xml.etree import ElementTree
 
 import mistune
 import nh3
+from latex2mathml.converter import convert
 from nbconvert.exporters import Exporter
 
 from grading.intake import HIDDEN, role
@@ -22,6 +26,10 @@ pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; white-space: pre-wr
 .lost { border-left: 4px solid #b3261e; padding-left: .8rem }
 .full { border-left: 4px solid #2e7d32; padding-left: .8rem }
 .open { border-left: 4px solid #8a6d00; padding-left: .8rem }
+math[display=block] { margin: 1rem 0 }
+mtd { padding: .2em .1em }
+[columnalign=right] { text-align: right; text-align: -webkit-right }
+[columnalign=left] { text-align: left; text-align: -webkit-left }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 }
   pre { background: #262626 } a { color: #9cf } }
 """
@@ -29,13 +37,40 @@ TAGS = (
     "a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub sup"
 )
 TAGS = {*TAGS.split(), "table", "tbody", "td", "th", "thead", "tr", "ul"}
+MATH = "math mfrac mi mn mo mover mroot mrow mspace msqrt mstyle msub msubsup msup"
+MATH = {*MATH.split(), "mtable", "mtd", "mtext", "mtr", "munder", "munderover"}
+LOOK = "columnalign display displaystyle fence form linethickness mathvariant"
+LOOK = {*LOOK.split(), "maxsize", "minsize", "scriptlevel", "stretchy", "width"}
 MOST = 20_000  # characters of one cell on the page
+ATTRIBUTES = {"a": {"href"}} | dict.fromkeys(MATH, LOOK)
+LONGEST = 1_000  # characters of one formula
+
+
+@functools.lru_cache(1000)
+def formula(tex, display):
+    """Turn TeX into MathML; what is too long or gives anything else stays as it is."""
+    known = tex.replace("{aligned}", "{split}").replace("{gathered}", "{matrix}")
+    with contextlib.suppress(Exception):  # the converter's errors share no class
+        made = convert(known, display=display) if len(tex) <= LONGEST else ""
+        parts = ElementTree.fromstring(made).iter()
+        if {part.tag.partition("}")[2] for part in parts} <= MATH:
+            return made
+    return f"<code>{escape(tex)}</code>"
+
+
+RENDER = mistune.create_markdown(
+    escape=False, plugins=["strikethrough", "table", "math"]
+)
+RENDER.renderer.register("inline_math", lambda _, tex: formula(tex, "inline"))
+RENDER.renderer.register("block_math", lambda _, tex: formula(tex, "block"))
 
 
 def markdown(text):
     """Render Markdown; only harmless elements are left, and no picture is loaded."""
-    made = mistune.html(text[:MOST])
-    return nh3.clean(made, tags=TAGS, attributes={"a": {"href"}}, url_schemes={"https"})
+    made = RENDER(text[:MOST])
+    return nh3.clean(
+        made, tags=TAGS | MATH, attributes=ATTRIBUTES, url_schemes={"https"}
+    )
 
 
 def block(text):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from nbgrader import api
 
-from grading import codec, intake, job, report, sandbox
+from grading import codec, intake, job, page, report, sandbox
 from grading.__main__ import lateness
 from grading.doctor import TRIALS
 from grading.proxy import Learner
@@ -103,15 +103,46 @@ def test_feedback_never_shows_a_hidden_test(whole):
     for stem, notebook in SOLUTIONS.items():
         parts = [c.source.partition("### BEGIN HIDDEN TESTS") for c in notebook.cells]
         seen = "\n".join(part[0] for part in parts)
-        for page in (whole / "grades" / "feedback").glob(f"*/{stem}/*.html"):
-            text = page.read_text("utf-8")
+        for feedback in (whole / "grades" / "feedback").glob(f"*/{stem}/*.html"):
+            text = feedback.read_text("utf-8")
             assert "HIDDEN" not in text
             for cell in SOLUTIONS[stem].cells:
                 if is_check(cell):
                     hidden = cell.source.partition("### BEGIN HIDDEN TESTS")[2]
                     lines = {x.strip() for x in hidden.splitlines() if len(x) > 40}
                     kept = {x for x in lines if x not in seen and x in text}
-                    assert not kept, page
+                    assert not kept, feedback
+
+
+def test_feedback_draws_every_formula_of_the_exercises(monkeypatch):
+    seen, formula = {}, page.formula
+    monkeypatch.setattr(page, "formula", lambda *x: seen.setdefault(x, formula(*x)))
+    for notebook in SOLUTIONS.values():
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                page.markdown(cell.source)
+    assert len(seen) > 100
+    assert [
+        tex for (tex, _), made in seen.items() if not made.startswith("<math")
+    ] == []
+    assert "<msub><mi>a</mi><mi>i</mi></msub>" in page.markdown("Here $a_i * b_i$.")
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        "\\text{<script>alert(1)</script>}",
+        "\\text{</mtext></math><b onclick=1>}",
+        "\\text{<!-- all the rest}",
+        "{" * 900,
+        "a'" * 5000,
+    ],
+)
+def test_a_formula_that_is_none_shows_as_text(tex):
+    shown = page.markdown(f"Before ${tex}$ after.")
+    assert (
+        shown == f"<p>Before <code>{page.escape(tex, quote=False)}</code> after.</p>\n"
+    )
 
 
 @needs_sandbox
