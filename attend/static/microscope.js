@@ -310,7 +310,10 @@
       }
       const best = now.context.reduce((a, c, n, all) => (Math.abs(c) > Math.abs(all[a]) ? n : a), 0);
       const list = keys.map((_, j) => `${two(now.weights[j])}·${short(values()[j][best])}`);
-      return `${features[best]} = ${terms(list, " + ")} = ${two(now.context[best])}`;
+      const cut = (x) => +x.toFixed(2);
+      const rounded = now.weights.reduce((sum, w, j) => sum + cut(w) * cut(values()[j][best]), 0);
+      const equals = two(rounded) === two(now.context[best]) ? "=" : "≈";
+      return `${features[best]} = ${terms(list, " + ")} ${equals} ${two(now.context[best])}`;
     }
 
     function reset() {
