@@ -30,13 +30,14 @@ def matmul(seconds=1.0):
     return 2 * 512**3 * count / (time.perf_counter() - begin) / 1e9
 
 
-def paces(run, tokens=60_000, rounds=3):
+def paces(run, tokens=160_000, rounds=2):
     """Return the target words a second of a Run's training: nn.GRU's, attend.speed's.
 
-    The two take turns, and the best of their rounds counts.
+    The two take turns, and the best of their rounds counts. The pairs are few, but
+    enough to fill most batches, as in the whole training.
     """
     vocabularies = corpus.vocabularies()
-    pairs = corpus.splits().train[:3_000]
+    pairs = corpus.splits().train[:8_000]
     models, best = (build(run), build(run)), [0, 0]
     for i in [0, 1] * (1 + rounds):  # the first round warms up
         begin = time.perf_counter()
