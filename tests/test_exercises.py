@@ -1,5 +1,7 @@
 """exercises/ is what solutions/ gives: nothing stale or leaked, all to be done."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -115,3 +117,16 @@ def test_exercises_are_four_to_six_of_all_kinds(stem):
     assert manual, "at least one asks for a prediction or an explanation"
     assert all("**Rubric**" in cell.source for cell in manual)
     assert any("bug" in line.lower() for line in headings), "at least one: find a bug"
+
+
+def test_the_instructor_guide_calls_the_exercises_by_their_titles():
+    titles = {}
+    for stem, path in SOURCES.items():
+        cells = read(path).cells
+        heads = [c.source for c in cells if c.source.startswith("## Exercise")]
+        titles[int(stem[:2])] = [head.splitlines()[0].lower() for head in heads]
+    guide = (ROOT / "book" / "instructor_guide.md").read_text(encoding="utf-8")
+    named = re.findall(r"chapter (\d+), \*([^*]+)\*", guide)
+    assert len(named) > 20
+    for chapter, name in named:
+        assert any(name.lower() in title for title in titles[int(chapter)]), name

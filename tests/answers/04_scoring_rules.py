@@ -53,6 +53,18 @@ def same_weights(first, second):
     return bool((np.ptp(np.subtract(first, second), axis=1) < 1e-6).all())
 
 
+# %% same wrong: forgives more where the constant is large
+def same_weights(first, second):
+    difference = second - first
+    return np.allclose(difference, difference[..., :1])
+
+
+# %% same right: by the span of the difference, for arrays alone
+def same_weights(first, second):
+    difference = second - first
+    return bool((difference.max(axis=-1) - difference.min(axis=-1)).max() < 1e-6)
+
+
 # %% same wrong: compares what two decimals show
 def same_weights(first, second):
     return np.array_equal(softmax(first).round(2), softmax(second).round(2))

@@ -4,6 +4,15 @@ def packed_mask(sentence_of):
     return same & causal_mask(sentence_of.shape[1])
 
 
+# %% packed right: row by row
+def packed_mask(sentence_of):
+    rows = []
+    for row in sentence_of:
+        same = row[:, None] == row
+        rows.append(same & (row != -1) & causal_mask(len(row)))
+    return torch.stack(rows)
+
+
 # %% packed wrong: sees the future
 def packed_mask(sentence_of):
     same = sentence_of[:, :, None] == sentence_of[:, None]
@@ -262,6 +271,38 @@ def assert_no_peeking(layer, X):
         changed = X.clone()
         changed[:, i + 1 :] += 1
         assert torch.allclose(layer(X)[:, :i], layer(changed)[:, :i]), "peeking"
+
+
+# %% peek wrong: changes the first feature alone
+def assert_no_peeking(layer, X):
+    before = layer(X)
+    for i in range(X.shape[1] - 1):
+        changed = X.clone()
+        changed[:, i + 1 :, 0] += 10
+        after = layer(changed)[:, : i + 1]
+        assert torch.allclose(before[:, : i + 1], after, atol=1e-5), "peeking"
+
+
+# %% peek wrong: compares the first feature alone
+def assert_no_peeking(layer, X):
+    before = layer(X)
+    for i in range(X.shape[1] - 1):
+        changed = X.clone()
+        changed[:, i + 1 :] += 10
+        after = layer(changed)[:, : i + 1]
+        assert torch.allclose(before[:, : i + 1, 0], after[..., 0], atol=1e-5), (
+            "peeking"
+        )
+
+
+# %% peek wrong: forgives small changes
+def assert_no_peeking(layer, X):
+    before = layer(X)
+    for i in range(X.shape[1] - 1):
+        changed = X.clone()
+        changed[:, i + 1 :] += 10
+        after = layer(changed)[:, : i + 1]
+        assert torch.allclose(before[:, : i + 1], after, atol=0.5), "peeking"
 
 
 # %% peek wrong: looks at the first sentence only
