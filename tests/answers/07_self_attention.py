@@ -1017,3 +1017,25 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
         exps = torch.exp(scores)
         contexts.append((exps / exps.sum(dim=-1, keepdim=True)).nan_to_num(0) @ v)
     return torch.cat(contexts, dim=-1) @ W_O
+
+
+# %% blank wrong: the scores by a ready-made rule
+def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
+    contexts = []
+    parts = [(X @ W).chunk(heads, -1) for X, W in [(Q, W_Q), (K, W_K), (V, W_V)]]
+    for q, k, v in zip(*parts, strict=True):
+        scores = layers.ScaledDot()(q, k)
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        contexts.append(scores.softmax(dim=-1).nan_to_num(0) @ v)
+    return torch.cat(contexts, dim=-1) @ W_O
+
+
+# %% influence right: a mask with an axis for the heads
+def influence(layer, X):
+    L, moves = X.shape[1], []
+    before = layer(X, X, X)[0]
+    for j in range(L):
+        hidden = (torch.arange(L) != j).expand(1, 1, L, L)
+        moves.append((layer(X, X, X, hidden)[0] - before)[0].norm(dim=-1))
+    return torch.stack(moves, dim=1)

@@ -500,3 +500,16 @@ def occlusion(model, source, target):
         del rest[j]
         columns.insert(0, torch.tensor(model(rest, target)))
     return torch.tensor(model(source, target))[:, None] - torch.stack(columns, dim=1)
+
+
+# %% greedy wrong: exp overflows
+def greedy(step, state, limit):
+    words, total, word = [], 0.0, BOS
+    while len(words) < limit:
+        scores, state = step(state, word)
+        word = int(np.argmax(scores))
+        total += scores[word] - np.log(np.exp(scores).sum())
+        if word == EOS:
+            break
+        words.append(word)
+    return words, total

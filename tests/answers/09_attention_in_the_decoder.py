@@ -518,3 +518,83 @@ def permutation_effect(weights, V, readout, orders):
         n = len(far)
         result.append((far[(n - 1) // 2] + far[n // 2]) / 2)
     return np.array(result)
+
+
+# %% step wrong: the highest score is sought among the padding, too
+def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+    s = cell(y, s)
+    scores = np.nan_to_num(K) @ (s @ W_a)
+    exps = np.exp(scores - scores.max())[:length]
+    weights = np.concatenate([exps / exps.sum(), np.zeros(len(K) - length)])
+    context = weights[:length] @ V[:length]
+    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
+
+
+# %% aer wrong: a sentence without a link found does not count
+def alignment_error(found, sure, possible):
+    right = count = 0
+    for A, S, P in zip(found, sure, possible):
+        if A:
+            right += len(A & S) + len(A & (S | P))
+            count += len(A) + len(S)
+    return 100 - 100 * right / count if count else 0
+
+
+# %% aer wrong: nothing sure is no error
+def alignment_error(found, sure, possible):
+    if not any(sure):
+        return 0
+    right = count = 0
+    for A, S, P in zip(found, sure, possible):
+        right += len(A & S) + len(A & (S | P))
+        count += len(A) + len(S)
+    return 100 - 100 * right / count
+
+
+# %% beam wrong: at the limit one that ended is preferred
+def beam_search(next_logs, size, limit):
+    beam = [([], 0.0)]
+    for _ in range(limit):
+        running = [one for one in beam if one[0][-1:] != [0]]
+        if not running:
+            break
+        prefixes = np.array([words for words, _ in running], dtype=int)
+        logs = np.asarray(next_logs(prefixes.reshape(len(running), -1)))
+        pool = [one for one in beam if one[0][-1:] == [0]]
+        pool += [
+            ([*words, word], total + float(x))
+            for (words, total), row in zip(running, logs)
+            for word, x in enumerate(row)
+        ]
+        beam = sorted(pool, key=lambda one: -one[1])[:size]
+    ended = [one for one in beam if one[0][-1:] == [0]]
+    return max(ended or beam, key=lambda one: one[1])
+
+
+# %% beam wrong: what ended is put aside and never pushed out
+def beam_search(next_logs, size, limit):
+    beam, ended = [([], 0.0)], []
+    for _ in range(limit):
+        prefixes = np.array([words for words, _ in beam], dtype=int)
+        logs = np.asarray(next_logs(prefixes.reshape(len(beam), -1)))
+        pool = [
+            ([*words, word], total + float(x))
+            for (words, total), row in zip(beam, logs)
+            for word, x in enumerate(row)
+        ]
+        pool = sorted(pool, key=lambda one: -one[1])[:size]
+        ended += [one for one in pool if one[0][-1] == 0]
+        beam = [one for one in pool if one[0][-1] != 0]
+        if not beam:
+            break
+    return max(ended + beam, key=lambda one: one[1])
+
+
+# %% permuted wrong: the largest difference
+def permutation_effect(weights, V, readout, orders):
+    result = []
+    for row in weights:
+        p = np.asarray(readout(row @ V))
+        far = [np.abs(np.asarray(readout(row[o] @ V)) - p).max() for o in orders]
+        result.append(np.median(far))
+    return np.array(result)
