@@ -81,7 +81,7 @@ class GRU(nn.GRU):
             h = X.new_zeros(D, B, H)
         b_rz, b_U = b.split([2 * H, H], dim=-1)
         b_X = b_X + F.pad(b_rz, (0, H))
-        X = X.transpose(0, 1)  # (T, B, D)
+        X = X.transpose(0, 1)  # (T, B, width)
         ways = torch.stack([X, X.flip(0)][:D])  # the second direction reads backwards
         inputs = torch.baddbmm(b_X[:, None], ways.flatten(1, 2), W_X.mT)
         inputs = inputs.unflatten(1, (T, B)).transpose(0, 1)  # (T, ways, B, 3H)

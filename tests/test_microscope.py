@@ -104,3 +104,18 @@ def test_a_slider_walks_through_the_steps_and_a_mouse_need_not_click(tab):
     expect(1, 0)
     shown.get_by_role("button", name="start again").click()
     expect(3, 0)
+
+
+@pytest.mark.parametrize(
+    "values, sum_",
+    [
+        ([1, 2, 3], "0.33·1 + 0.33·2 + 0.33·3 ≈ 2.00"),  # as printed: 1.98
+        ([3, 0, -3], "0.33·3 + 0.33·0 + 0.33·−3 = 0.00"),
+    ],
+)
+def test_the_weighted_sum_says_when_its_rounded_terms_give_another(tab, values, sum_):
+    values = np.array(values, dtype=float)[:, None]
+    figure = Microscope("q", "abc", ["x"], values, {"dot": np.zeros((1, 3))})
+    tab.set_content(figure._repr_html_())
+    shown = tab.locator("figure.microscope.is-live .explained")
+    assert shown.inner_text() == f"x = {sum_}"

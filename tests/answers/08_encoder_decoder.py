@@ -307,7 +307,7 @@ def greedy(step, state, limit):
     while len(words) < limit and word != EOS:
         scores, state = step(state, word)
         word = int(np.argmax(scores))
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         words.append(word)
     return words, total
 
@@ -320,7 +320,7 @@ def greedy(step, state, limit):
         word = int(np.argmax(scores))
         if word == EOS:
             break
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         words.append(word)
     return words, total
 
@@ -344,7 +344,7 @@ def greedy(step, state, limit):
     while len(words) < limit:
         scores, _ = step(state, word)
         word = int(np.argmax(scores))
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         if word == EOS:
             break
         words.append(word)
@@ -357,7 +357,7 @@ def greedy(step, state, limit):
     while len(words) < limit:
         scores, state = step(state, BOS)
         word = int(np.argmax(scores))
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         if word == EOS:
             break
         words.append(word)
@@ -370,7 +370,7 @@ def greedy(step, state, limit):
     while True:
         scores, state = step(state, word)
         word = int(np.argmax(scores))
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         if word == EOS:
             return words, total
         words.append(word)
@@ -382,7 +382,7 @@ def greedy(step, state, limit):
     for _ in range(limit + 1):
         scores, state = step(state, word)
         word = int(np.argmax(scores))
-        total += scores[word] - np.log(np.exp(scores).sum())
+        total -= np.log(np.exp(scores - scores[word]).sum())
         if word == EOS:
             break
         words.append(word)

@@ -311,7 +311,7 @@ def fair_width(source_words, target_words, budget, tolerance=0.05):
         model = WithoutAttention(source_words, target_words, width)
         return abs(sum(p.numel() for p in model.parameters()) - budget)
 
-    return min(range(2, 140, 2), key=off)
+    return min(range(2, 300, 2), key=off)
 
 
 # %% fair wrong: always 5 %
@@ -320,7 +320,7 @@ def fair_width(source_words, target_words, budget, tolerance=0.05):
         model = WithoutAttention(source_words, target_words, width)
         return abs(sum(p.numel() for p in model.parameters()) - budget)
 
-    best = min(range(2, 140, 2), key=off)
+    best = min(range(2, 300, 2), key=off)
     if off(best) > 0.05 * budget:
         raise ValueError("no width fits")
     return best
@@ -332,7 +332,7 @@ def fair_width(source_words, target_words, budget, tolerance=0.05):
         model = WithAttention(source_words, target_words, width)
         return abs(sum(p.numel() for p in model.parameters()) - budget)
 
-    best = min(range(2, 140, 2), key=off)
+    best = min(range(2, 300, 2), key=off)
     if off(best) > tolerance * budget:
         raise ValueError("no width fits")
     return best
@@ -344,7 +344,7 @@ def fair_width(source_words, target_words, budget, tolerance=0.05):
         model = WithoutAttention(source_words, target_words, width)
         return abs(max(p.numel() for p in model.parameters()) - budget)
 
-    best = min(range(2, 140, 2), key=off)
+    best = min(range(2, 300, 2), key=off)
     if off(best) > tolerance * budget:
         raise ValueError("no width fits")
     return best
