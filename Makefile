@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed experiments bench lab run exercises grade redteam real-data format clean
+.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -46,7 +46,7 @@ test: $(VENV)/.ready ## run every test: package, notebooks, exercises, book
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
-experiments: $(VENV)/.ready ## run what chapter 10 reports and is not there yet (an hour or more; goes on where it stopped)
+experiments: $(VENV)/.ready ## run what chapter 14 reports and is not there yet (an hour or more; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.real_sentences
 
@@ -58,6 +58,9 @@ lab: $(VENV)/.ready ## open JupyterLab on the notebooks
 
 run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three_stages.ipynb
 	@$(PY) -m tools.notebooks run $(NB)
+
+check: $(VENV)/.ready ## test one notebook and what belongs to it: make check NB=chapters/03_three_stages.ipynb
+	@OMP_NUM_THREADS=1 $(PY) -m tools.check $(NB)
 
 exercises: $(VENV)/.ready ## derive exercises/ from solutions/
 	@$(PY) -m tools.exercises

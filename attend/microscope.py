@@ -19,7 +19,7 @@ WORDS = {  # what things are called in the figure; `words` replaces some
     "query": "query",
     "key": "word",
     "keys": "words",
-    "rule": "rule",
+    "scores": "scoring function",
     "context": "context for",
 }
 
@@ -45,12 +45,12 @@ def softmax(scores):
 
 
 class Microscope:
-    """Queries, keys and values, with the scores of one or more rules.
+    """Queries, keys and values, with the scores of one or more functions.
 
     queries (L words), keys (S words), features (Ev words), values (S, Ev);
-    scores: {name of a rule: (L, S)}, or of a training step with `slider=True`;
-    masks: {name: allowed (L, S) bool, True = may look}; query, rule: the numbers of
-    those shown first; words: other names for what is shown, as in WORDS; hover: a
+    scores: {name of a function: (L, S)}, or of a training step with `slider=True`;
+    masks: {name: allowed (L, S) bool, True = may look}; query, shown: the numbers
+    of those shown first; words: other names for what is shown, as in WORDS; hover: a
     mouse over a query is enough. Raises ValueError when shapes do not fit.
     """
 
@@ -64,7 +64,7 @@ class Microscope:
         *,
         masks=None,
         query=0,
-        rule=0,
+        shown=0,
         words=None,
         slider=False,
         hover=False,
@@ -75,40 +75,40 @@ class Microscope:
             raise ValueError(f"query is {query}: expected 0 to {L - 1}")
         if not scores:
             raise ValueError("scores is empty: expected {name: scores (L, S)}")
-        if not 0 <= rule < len(scores):
-            raise ValueError(f"rule is {rule}: expected 0 to {len(scores) - 1}")
+        if not 0 <= shown < len(scores):
+            raise ValueError(f"shown is {shown}: expected 0 to {len(scores) - 1}")
         if unknown := set(words or {}) - set(WORDS):
             raise ValueError(f"words has {sorted(unknown)}: expected {sorted(WORDS)}")
-        shown = [{"name": "none"}]
+        choices = [{"name": "none"}]
         for name, allowed in (masks or {}).items():
             allowed = np.asarray(allowed)
             if allowed.dtype != bool or allowed.shape != (L, S):
                 given = f"shape {allowed.shape}, dtype {allowed.dtype}"
                 raise ValueError(f"mask {name!r} has {given}: expected {(L, S)} bool")
-            shown.append({"name": name, "allowed": allowed.tolist()})
+            choices.append({"name": name, "allowed": allowed.tolist()})
         self.caption = caption
         self.data = {
             "queries": list(map(str, queries)),
             "keys": list(map(str, keys)),
             "features": list(map(str, features)),
             "values": numbers("values", values, (S, Ev)),
-            "rules": [
+            "functions": [
                 {"name": name, "scores": numbers(f"scores of {name}", e, (L, S))}
                 for name, e in scores.items()
             ],
-            "masks": shown,
+            "masks": choices,
             "query": query,
             "slider": slider,
             "hover": hover,
             "words": WORDS | (words or {}),
         }
-        if rule:
-            self.data["rule"] = rule
+        if shown:
+            self.data["shown"] = shown
 
     def __repr__(self):
         L, S = len(self.data["queries"]), len(self.data["keys"])
-        rules = ", ".join(rule["name"] for rule in self.data["rules"])
-        return f"Microscope: {L} queries, {S} keys, {rules}"
+        names = ", ".join(one["name"] for one in self.data["functions"])
+        return f"Microscope: {L} queries, {S} keys, {names}"
 
     def _repr_html_(self):
         """Return the figure with its script, for JupyterLab; see `strip`."""
@@ -130,11 +130,11 @@ class Microscope:
         )
 
     def shown_first(self):
-        """Return the rule that is shown first: {"name": …, "scores": (L, S)}."""
-        return self.data["rules"][self.data.get("rule", 0)]
+        """Return what is shown first: {"name": …, "scores": (L, S)}."""
+        return self.data["functions"][self.data.get("shown", 0)]
 
     def rows(self):
-        """Return the weights (L, S) and contexts (L, Ev) of the rule shown first."""
+        """Return the weights (L, S) and contexts (L, Ev) of what is shown first."""
         scores = np.array(self.shown_first()["scores"])
         weights = np.stack([softmax(row) for row in scores])
         return weights, weights @ np.array(self.data["values"])

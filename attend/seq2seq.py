@@ -3,29 +3,13 @@
 import torch
 from torch import nn
 
-from attend.corpus import PAD
+from attend.guard import guarded_module, tensors
 from attend.layers import Additive, AttentionLayer
 
-# ---------------------------------------------------------------- chapter 8
+# ---------------------------------------------------------------- chapter 11
 
 
-def check_words(name, words, known):
-    """Raise unless words (B, T) are word numbers below `known`, no row all padding."""
-    if not torch.is_tensor(words) or words.dtype != torch.int64 or words.ndim != 2:
-        got = getattr(words, "dtype", type(words).__name__)
-        shape = tuple(getattr(words, "shape", ()))
-        raise TypeError(f"{name} is {got} {shape}: expected an int64 tensor (B, T)")
-    if not words.numel():
-        raise ValueError(f"{name} has shape {tuple(words.shape)}: it holds no word")
-    if not 0 <= words.min() <= words.max() < known:
-        b, t = ((words < 0) | (words >= known)).nonzero()[0].tolist()
-        got = f"{name}[{b}, {t}] is {words[b, t]}"
-        raise ValueError(f"{got}: expected the number of a word, 0 to {known - 1}")
-    empty = (words == PAD).all(dim=1)
-    if empty.any():
-        raise ValueError(f"{name}[{int(empty.nonzero()[0])}] is nothing but padding")
-
-
+@guarded_module(forward=tensors.words)
 class Encoder(nn.Module):
     """Read a sentence in both directions: a state for each word, and one C for all.
 
@@ -38,7 +22,6 @@ class Encoder(nn.Module):
         self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
 
     def forward(self, source):
-        check_words("source", source, self.embedding.num_embeddings)
         states, last = self.gru(self.embedding(source))  # (B, S, D), (2, B, D/2)
         return states, torch.cat([last[0], last[1]], dim=-1)
 
@@ -74,31 +57,29 @@ class WithoutAttention(nn.Module):
         return self.step(*self.start(source), words)[:2]
 
 
-# ---------------------------------------------------------------- chapter 9
+# ---------------------------------------------------------------- chapter 12
 
 
+@guarded_module(__init__=tensors.translator)
 class WithAttention(nn.Module):
     """Translate with a context of its own for every step (Luong et al., 2015).
 
     The keys are the encoder's states, and so are the values, or else they are the
-    embeddings of the source's words. The rule is additive unless another is given.
+    embeddings of the source's words. The score is additive unless another is given.
     source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
-    Raises ValueError when values is not "states" or "words".
     """
 
     def __init__(
-        self, source_words, target_words, width=64, rule=None, values="states"
+        self, source_words, target_words, width=64, score=None, values="states"
     ):
         super().__init__()
-        if values not in ("states", "words"):
-            raise ValueError(f'values is {values!r}: expected "states" or "words"')
         self.values = values
         self.encoder = Encoder(source_words, width)
         self.embedding = nn.Embedding(target_words, width)
         self.first = nn.Linear(width, width)
         self.gru = nn.GRU(width, width, batch_first=True)
-        rule = rule or Additive(width, width, 16)
-        self.attention = AttentionLayer(rule, width, width, output_width=width)
+        score = score or Additive(width, width, 16)
+        self.attention = AttentionLayer(score, width, width, output_width=width)
         self.output = nn.Linear(width, target_words)
 
     def start(self, source):

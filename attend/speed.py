@@ -1,4 +1,4 @@
-"""Faster ways to compute nn.GRU and the additive rule at the book's sizes.
+"""Faster ways to compute nn.GRU and additive scores at the book's sizes.
 
 The numbers are the same but for rounding. At width 64 a product of matrices takes less
 time than the call that starts it, so the GRU makes fewer calls: both directions of an
@@ -92,12 +92,12 @@ class GRU(nn.GRU):
 
 
 class Additive(layers.Additive):
-    """The additive rule with tanh(x) = 2 σ(2x) − 1: σ takes a third of tanh's time."""
+    """Additive scores with tanh(x) = 2 σ(2x) − 1: σ takes a third of tanh's time."""
 
-    def score(self, Q, K):
-        W_q, W_k, v = (2 * W.weight for W in (self.W_q, self.W_k, self.v))
-        Q, K = F.linear(Q, W_q)[..., :, None, :], F.linear(K, W_k)[..., None, :, :]
-        return (Q + K).sigmoid_() @ v[0] - v.sum() / 2
+    def forward(self, Q, K):
+        W_Q, W_K, w = (2 * W.weight for W in (self.W_Q, self.W_K, self.w))
+        Q, K = F.linear(Q, W_Q)[..., :, None, :], F.linear(K, W_K)[..., None, :, :]
+        return (Q + K).sigmoid_() @ w[0] - w.sum() / 2
 
 
 def faster(module):
@@ -110,7 +110,7 @@ def faster(module):
 
 @contextmanager
 def fast(model):
-    """Let the additive rules and the GRUs of the model be fast inside.
+    """Let the additive scores and the GRUs of the model be fast inside.
 
     A GRU of more than one layer, without bias or with the batch second stays as it is.
     """

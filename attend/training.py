@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from attend import speed
-from attend.corpus import BOS, EOS, PAD, UNK, Pair, batches
+from attend.data.corpus import BOS, EOS, PAD, UNK, Pair, batches
 
 TOKENS = 2_400_000  # target words of one training, EOS included
 RATE, WARM_UP, LAST = 5e-3, 50, 0.03  # the learning rate, its first steps, its end

@@ -70,7 +70,6 @@ def mirror(learner, number, trees, decode):
 PLACES = {
     "attend.attention": attention,
     "attend.layers": layers,
-    "attend.layers.Rule": layers.Rule,
     "torch.nn.functional": nn.functional,
     "torch.nn.MultiheadAttention": nn.MultiheadAttention,
 }

@@ -25,7 +25,7 @@ ENVIRONMENT += " OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
 ENVIRONMENT += " MPLBACKEND=agg PYTHONHASHSEED=0"
 TEMPORARY = "grading-"  # how the names of temporary folders begin
 NUMPY = "numpy.random", "attend.attention", "attend.check"  # a fork server has ready
-TORCH = (*NUMPY, "attend.tasks", "attend.training")
+TORCH = (*NUMPY, "attend.data.tasks", "attend.training")
 TORCH += ("torch.fx.experimental.symbolic_shapes", "torch._dynamo")  # loaded late, slow
 
 

@@ -68,7 +68,7 @@ def failures(notebook, answer, source):
 @pytest.mark.parametrize(
     ("stem", "answer", "kind", "source"),
     [
-        pytest.param(stem, answer, kind, source, id=f"{stem[:2]} {answer}: {label}")
+        pytest.param(stem, answer, kind, source, id=f"{stem} {answer}: {label}")
         for stem in SOLUTIONS
         for answer, kind, label, source in answers(stem)
     ],

@@ -32,10 +32,10 @@ def draw(seed, *shapes):
     return [torch.randn(shape, generator=rng, dtype=torch.float64) for shape in shapes]
 
 
-def every_rule(Eq, Ek):
-    """Return one of each rule that can compare the two widths."""
+def every_function(Eq, Ek):
+    """Return one of each score that can compare the two widths."""
     direct = [Dot(), ScaledDot(), Gaussian(1.5)] if Eq == Ek else []
-    learned = [rule(Eq, Ek, 3) for rule in (Additive, Concat)]
+    learned = [score(Eq, Ek, 3) for score in (Additive, Concat)]
     return [*direct, General(Eq, Ek), *learned, Location(Eq, 6)]
 
 
@@ -85,14 +85,14 @@ def test_no_keys_give_context_0_as_in_torch():
 
 @UNHURRIED
 @given(seeds, fronts, sizes, sizes, sizes, sizes, sizes, st.booleans(), st.booleans())
-def test_every_rule_goes_through_three_steps(
+def test_every_function_goes_through_three_steps(
     seed, front, L, S, Eq, Ek, Ev, combine, project
 ):
     Q, K, V = draw(seed, (*front, L, Eq), (*front, S, Ek), (*front, S, Ev))
-    for rule in every_rule(Eq, Ek):
-        layer = AttentionLayer(rule, Eq, Ev, 4 if project else None, combine).double()
+    for score in every_function(Eq, Ek):
+        layer = AttentionLayer(score, Eq, Ev, 4 if project else None, combine).double()
         output, weights = layer(Q, K, V)
-        expected = torch.softmax(rule(Q, K), dim=-1) @ V
+        expected = torch.softmax(score(Q, K), dim=-1) @ V
         if combine:
             expected = torch.cat([expected, Q], dim=-1)
         if project:
@@ -113,10 +113,10 @@ def test_luongs_layer_is_the_tanh_of_ours():
 
 @pytest.mark.parametrize("combine", [True, False])
 @pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize("rule", every_rule(3, 3), ids=lambda r: type(r).__name__)
-def test_gradients_are_right(rule, masked, combine):
+@pytest.mark.parametrize("score", every_function(3, 3), ids=lambda r: type(r).__name__)
+def test_gradients_are_right(score, masked, combine):
     inputs = [X.requires_grad_() for X in draw(1, (2, 2, 3), (2, 4, 3), (2, 4, 2))]
-    layer = AttentionLayer(rule, 3, 2, 2, combine).double()
+    layer = AttentionLayer(score, 3, 2, 2, combine).double()
     allowed = padding_mask([2, 0], 4) if masked else None  # a row with nothing, too
     # gradcheck nudges the parameters in place, so the layer feels it
     everything = (*inputs, *layer.parameters())
@@ -150,13 +150,13 @@ def test_parameters_are_as_many_as_the_formulas_say(Eq, Ek, Ev, Eout, U):
         ScaledDot(): 0,
         Gaussian(1.0): 0,
     }
-    for rule, count in counts.items():
+    for score, count in counts.items():
         for combine in (True, False):
-            layer = AttentionLayer(rule, Eq, Ev, Eout, combine)
+            layer = AttentionLayer(score, Eq, Ev, Eout, combine)
             wide = Ev + Eq * combine
             total = sum(p.numel() for p in layer.parameters())
             assert total == count + (wide + 1) * Eout
-            bare = AttentionLayer(rule, Eq, Ev, combine=combine)
+            bare = AttentionLayer(score, Eq, Ev, combine=combine)
             assert sum(p.numel() for p in bare.parameters()) == count
 
 
@@ -190,7 +190,7 @@ def test_any_callable_is_a_rule_and_its_parameters_are_the_layers():
     Q, K, V = draw(5, (2, 3), (4, 3), (4, 3))
     ours = AttentionLayer(lambda Q, K: Q @ K.mT, 3, 3)(Q, K, V)[0]
     assert_same(ours, AttentionLayer(Dot(), 3, 3)(Q, K, V)[0])
-    assert "rule.W.weight" in AttentionLayer(General(3, 3), 3, 3).state_dict()
+    assert "score.W.weight" in AttentionLayer(General(3, 3), 3, 3).state_dict()
 
 
 Q, K, V = torch.zeros(4, 2), torch.zeros(3, 2), torch.zeros(3, 5)
@@ -200,8 +200,8 @@ layer = AttentionLayer(ScaledDot(), 2, 5, 6)
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda: AttentionLayer(Dot, 2, 5), TypeError, "rule is .*Dot.*made"),
-        (lambda: AttentionLayer("dot", 2, 5), TypeError, "rule is 'dot'"),
+        (lambda: AttentionLayer(Dot, 2, 5), TypeError, "score is .*Dot.*made"),
+        (lambda: AttentionLayer("dot", 2, 5), TypeError, "score is 'dot'"),
         (lambda: AttentionLayer(Dot(), 0, 5), ValueError, r"query_width.*\[0, 5, 1\]"),
         (lambda: AttentionLayer(Dot(), 2, 1.5), ValueError, r"value_width.*\[2, 1.5"),
         (lambda: AttentionLayer(Dot(), 2, None), ValueError, r"value_width.*None"),

@@ -179,7 +179,7 @@ def test_no_page_has_a_violation_of_wcag_2_2_aa(site, book, pages, new_tab):
 
 @pytest.mark.parametrize(
     "name",
-    ["book/intro", "chapters/04_scoring_rules", "search?q=softmax", "genindex"],
+    ["book/intro", "chapters/05_scoring_functions", "search?q=softmax", "genindex"],
 )
 def test_no_style_or_icon_that_a_page_uses_was_taken_out(site, book, tab, name):
     """Against the theme as it was installed: states of an element are not needed."""
@@ -226,7 +226,7 @@ def test_the_largest_element_is_painted_at_once(site, browser, name):
 
 # ---------------------------------------------------------------- narrow and wide
 def test_code_of_88_columns_fits_folded_or_not(site, tab):
-    tab.goto(f"{site}/chapters/04_scoring_rules.html", wait_until="load")
+    tab.goto(f"{site}/chapters/05_scoring_functions.html", wait_until="load")
     tab.evaluate(
         "document.querySelectorAll('details.hide').forEach((d) => d.open = true)"
     )
@@ -263,7 +263,7 @@ def test_no_heading_ends_with_an_empty_line(site, tab):
 
 def test_on_a_phone_the_edge_is_faint_beyond_which_a_figure_goes_on(site, new_tab):
     tab = new_tab(viewport={"width": 390, "height": 800})
-    tab.goto(f"{site}/chapters/05_masks_and_batches.html", wait_until="load")
+    tab.goto(f"{site}/chapters/06_masks_and_batches.html", wait_until="load")
     settled(tab)
     figure = tab.locator(".pan").first
     edges = """e => ["left", "right"].map(
@@ -297,7 +297,7 @@ def test_a_figure_follows_the_theme_and_a_heat_map_keeps_its_colours(site, tab):
 
 
 def test_paper_is_light_and_unfolded(site, tab):
-    tab.goto(f"{site}/chapters/04_scoring_rules.html", wait_until="load")
+    tab.goto(f"{site}/chapters/05_scoring_functions.html", wait_until="load")
     tab.evaluate("document.documentElement.dataset.theme = 'dark'")
     state = """() => [document.documentElement.dataset.theme,
       document.querySelectorAll("details.hide:not([open])").length]"""
@@ -391,7 +391,7 @@ def work(tab, figure):
         for option in range(select.locator("option").count()):
             select.select_option(index=option)
             state = check(figure)
-            assert option in (state["rule"], state["mask"]), place
+            assert option in (state["shown"], state["mask"]), place
         select.select_option(index=0)
     if figure.locator("select").count():
         figure.locator(".again").click()
@@ -601,7 +601,7 @@ def test_the_magnifying_glass_lies_on_no_letter(site, tab):
 
 def test_words_in_a_cells_output_follow_the_theme(site, new_tab):
     tab = new_tab(color_scheme="dark")
-    tab.goto(f"{site}/chapters/08_encoder_decoder.html", wait_until="load")
+    tab.goto(f"{site}/chapters/11_encoder_decoder.html", wait_until="load")
     look = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
     ground, ink = tab.locator(".cell_output .text_html").first.evaluate(look)
     assert ground == "rgba(0, 0, 0, 0)"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attend import corpus, grammar
-from attend.corpus import (
+from attend.data import corpus, grammar
+from attend.data.corpus import (
     BOS,
     BUCKETS,
     EOS,
@@ -99,7 +99,9 @@ def test_the_same_seed_gives_the_same_pairs_everywhere():
 
 
 def test_the_pairs_do_not_depend_on_the_hash_seed():
-    code = "from attend.corpus import generate; print(generate(64, seed=5)[-1].target)"
+    code = (
+        "from attend.data import corpus; print(corpus.generate(64, seed=5)[-1].target)"
+    )
     said = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONHASHSEED": "1", "PYTHONUTF8": "1"},

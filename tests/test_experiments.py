@@ -1,4 +1,4 @@
-"""Chapter 10's experiment: its results are complete, its command may be interrupted."""
+"""Chapter 14's experiment: its results are complete, its command may be interrupted."""
 
 import csv
 import functools
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from attend import corpus
+from attend.data import corpus
 from tools import experiments
 from tools.experiments import (
     Run,
@@ -79,9 +79,9 @@ def test_parameters_are_counted_and_equal_within_five_percent(results):
     rivals = {}  # the settings that the chapter draws side by side
     for run in counts:
         if run.width in (64, 62, 128, 124) and not run.reverse:
-            rule = (run.rule, run.values) in [("", ""), ("additive", "states")]
+            score = (run.score, run.values) in [("", ""), ("additive", "states")]
             key = (run.corpus, run.pairs, run.longest, run.tokens)
-            if rule and (run.corpus, run.width) != ("generated", 128):
+            if score and (run.corpus, run.width) != ("generated", 128):
                 rivals.setdefault(key, []).extend(counts[run])
     assert len(rivals[("generated", 30_000, 40, 2_400_000)]) == 2
     for sizes in rivals.values():

@@ -1,4 +1,4 @@
-"""Chapter 5 of attend.layers against PyTorch, and the alarms of attend.check."""
+"""Chapter 6 of attend.layers against PyTorch, and the alarms of attend.check."""
 
 import numpy as np
 import pytest

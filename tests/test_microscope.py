@@ -17,7 +17,7 @@ def test_what_is_stored_has_no_script_and_whole_numbers():
     assert stored == Microscope(*GIVEN).figure()
     assert "addEventListener" in shown and "addEventListener" not in stored
     data = json.loads(re.search(r'class="data">(.*?)</script>', stored).group(1))
-    assert data["values"] == [[1.0], [2.0]] and data["rules"][0]["scores"] == [
+    assert data["values"] == [[1.0], [2.0]] and data["functions"][0]["scores"] == [
         [0.0, 1.0]
     ]
     assert strip(stored) == stored
@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_refused_by_name(place, wrong, message):
     "options, message",
     [
         ({"query": 1}, "query is 1: expected 0 to 0"),
-        ({"rule": 1}, "rule is 1: expected 0 to 0"),
+        ({"shown": 1}, "shown is 1: expected 0 to 0"),
         ({"words": {"colour": "red"}}, "words has .'colour'."),
         ({"masks": {"causal": [[1, 0]]}}, "mask 'causal' has"),
     ],
@@ -59,35 +59,35 @@ def test_options_are_refused_by_name(options, message):
         Microscope(*GIVEN, **options)
 
 
-def test_the_rule_shown_first_is_the_one_in_the_picture_and_the_table():
+def test_what_is_shown_first_is_the_one_in_the_picture_and_the_table():
     steps = {"untrained": [[0.0, 0.0]], "trained": [[0.0, np.log(3)]]}
-    figure = Microscope(*GIVEN[:4], steps, rule=1, slider=True)
-    assert figure.data["rule"] == 1
+    figure = Microscope(*GIVEN[:4], steps, shown=1, slider=True)
+    assert figure.data["shown"] == 1
     assert "<td>0.25</td><td>0.75</td>" in figure.table()
     assert "b 1.10 and 0.75" in figure.picture()
-    assert "rule" not in Microscope(*GIVEN).data  # what is stored stays as it was
+    assert "shown" not in Microscope(*GIVEN).data  # what is stored stays as it was
 
 
 def test_a_slider_walks_through_the_steps_and_a_mouse_need_not_click(tab):
     """As JupyterLab shows it: the figure brings its own script."""
     steps = {f"after {n} steps": n * np.eye(3) for n in range(4)}
     places = np.arange(1, 4)[:, None]
-    options = {"slider": True, "hover": True, "words": {"rule": "training"}}
-    figure = Microscope("一二三", "abc", ["place"], places, steps, rule=3, **options)
+    options = {"slider": True, "hover": True, "words": {"scores": "training"}}
+    figure = Microscope("一二三", "abc", ["place"], places, steps, shown=3, **options)
     tab.set_content(figure._repr_html_())
     shown = tab.locator("figure.microscope.is-live")
-    reached = """([rule, query]) => {
+    reached = """([step, query]) => {
       const { state } = document.querySelector("figure.microscope").microscope;
-      return state.rule === rule && state.query === query;
+      return state.shown === step && state.query === query;
     }"""
 
-    def expect(rule, query):
+    def expect(step, query):
         """Wait for the state; compare the numbers shown with NumPy's, and the label."""
-        tab.wait_for_function(reached, arg=[rule, query])
-        exps = np.exp(rule * np.eye(3)[query])
+        tab.wait_for_function(reached, arg=[step, query])
+        exps = np.exp(step * np.eye(3)[query])
         weights = shown.locator(".words tbody .weight .number").all_inner_texts()
         assert weights == [f"{x:.2f}" for x in exps / exps.sum()]
-        assert dial.get_attribute("aria-valuetext") == f"after {rule} steps"
+        assert dial.get_attribute("aria-valuetext") == f"after {step} steps"
 
     dial = shown.get_by_role("slider", name="training")
     words = shown.locator(".queries label")

@@ -1,4 +1,4 @@
-"""Chapter 10's real sentences: what is stored, and how it is measured."""
+"""Chapter 14's real sentences: what is stored, and how it is measured."""
 
 import json
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from attend import real_text
-from attend.corpus import BOS, Pair, Splits, Vocabulary
+from attend.data import real_text
+from attend.data.corpus import BOS, Pair, Splits, Vocabulary
 from attend.layers import Dot
 from attend.seq2seq import WithAttention
 from tools.real_sentences import SHOWN, STORED, copied, faults, sentences

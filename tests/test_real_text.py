@@ -9,9 +9,15 @@ import tarfile
 
 import pytest
 
-from attend import real_text
-from attend.corpus import Pair
-from attend.real_text import PACKAGES, libreoffice, splits_by_source, tatoeba, tokens
+from attend.data import real_text
+from attend.data.corpus import Pair
+from attend.data.real_text import (
+    PACKAGES,
+    libreoffice,
+    splits_by_source,
+    tatoeba,
+    tokens,
+)
 from tools.notebooks import ROOT
 
 ENGLISH = {

@@ -1,4 +1,4 @@
-"""Chapter 7's part of attend.layers against torch's own layer, and its messages."""
+"""Chapter 8's part of attend.layers against torch's own layer, and its messages."""
 
 import math
 
@@ -34,13 +34,13 @@ def make(seed, D, H, *shapes, **options):
 
 def as_torch(layer):
     """Return nn.MultiheadAttention with a copy of the layer's weights."""
-    D = layer.output.in_features
-    inputs = [layer.query, layer.key, layer.value]
+    D = layer.W_O.in_features
+    inputs = [layer.W_Q, layer.W_K, layer.W_V]
     theirs = nn.MultiheadAttention(D, layer.heads, batch_first=True).double()
     with torch.no_grad():
         theirs.in_proj_weight.copy_(torch.cat([part.weight for part in inputs]))
         theirs.in_proj_bias.copy_(torch.cat([part.bias for part in inputs]))
-    theirs.out_proj.load_state_dict(layer.output.state_dict())
+    theirs.out_proj.load_state_dict(layer.W_O.state_dict())
     return theirs
 
 
@@ -113,11 +113,11 @@ def test_is_attention_head_by_head(seed, B, L, S, hw):
         cut = slice(h * E, (h + 1) * E)
         q, k, v = (
             X @ part.weight[cut].T + part.bias[cut]
-            for X, part in [(Q, layer.query), (K, layer.key), (V, layer.value)]
+            for X, part in [(Q, layer.W_Q), (K, layer.W_K), (V, layer.W_V)]
         )
         weights = torch.softmax(torch.einsum("ble,bse->bls", q, k) / E**0.5, dim=-1)
         contexts.append(weights @ v)
-    close(layer(Q, K, V)[0], layer.output(torch.cat(contexts, dim=-1)))
+    close(layer(Q, K, V)[0], layer.W_O(torch.cat(contexts, dim=-1)))
 
 
 @UNHURRIED
@@ -169,7 +169,7 @@ def test_a_row_with_nothing_allowed_gives_context_0_and_no_nan():
     layer, X = make(0, 6, 2, (2, 3, 6))
     output, weights = layer(X, X, X, padding_mask([3, 0], 3))
     assert (weights[1] == 0).all()
-    close(output[1], layer.output.bias.expand(3, 6))
+    close(output[1], layer.W_O.bias.expand(3, 6))
     output.sum().backward()
     for name, parameter in layer.named_parameters():
         assert parameter.grad.isfinite().all(), name
@@ -220,7 +220,7 @@ def test_split_and_merge_are_inverse_and_weights_are_ordinary():
     X = torch.randn(2, 3, 8)
     assert torch.equal(merge_heads(split_heads(X, 4)), X)
     layer, X = make(4, 8, 4, (2, 3, 8))
-    q, k = split_heads(layer.query(X), 4), split_heads(layer.key(X), 4)
+    q, k = split_heads(layer.W_Q(X), 4), split_heads(layer.W_K(X), 4)
     close(layer(X, X, X)[1], masked_softmax(q @ k.mT / math.sqrt(2)))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from attend import layers, speed, training
-from attend.corpus import (
+from attend.data.corpus import (
     BOS,
     EOS,
     EXAMPLE,
@@ -30,14 +30,14 @@ from attend.layers import (
     Location,
     ScaledDot,
 )
-from attend.seq2seq import Encoder, WithAttention, WithoutAttention, check_words
+from attend.seq2seq import Encoder, WithAttention, WithoutAttention
 
 SOURCE, TARGET = Vocabulary("abcdef"), Vocabulary("uvwxyz")
 WORDS = SOURCE, TARGET
 SIZES = len(SOURCE), len(TARGET)  # 10 each, the four special ones included
 D = 6
 MODELS = {"without": lambda: WithoutAttention(*SIZES, width=D)}
-for name, rule in {
+for name, score in {
     "dot": Dot,
     "scaled dot": ScaledDot,
     "gaussian": lambda: Gaussian(2.0),
@@ -46,7 +46,7 @@ for name, rule in {
     "additive": lambda: Additive(D, D, 5),
     "concat": lambda: Concat(D, D, 5),
 }.items():
-    MODELS[name] = lambda rule=rule: WithAttention(*SIZES, width=D, rule=rule())
+    MODELS[name] = lambda score=score: WithAttention(*SIZES, width=D, score=score())
 MODELS["words"] = lambda: WithAttention(*SIZES, width=D, values="words")
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -132,23 +132,23 @@ def test_the_fast_gru_computes_what_nn_gru_computes(both, given):
     assert type(model) is nn.GRU
 
 
-def test_the_fast_additive_rule_computes_what_the_additive_rule_computes():
+def test_the_fast_additive_score_is_the_additive_score():
     torch.manual_seed(0)
-    rule = layers.Additive(3, 4, 5).double()
+    score = layers.Additive(3, 4, 5).double()
     Q = torch.randn(2, 6, 3, dtype=torch.double, requires_grad=True)
     K = torch.randn(2, 7, 4, dtype=torch.double, requires_grad=True)
 
     def run():
-        scores = rule(Q, K)
+        scores = score(Q, K)
         return scores, *torch.autograd.grad(
-            scores.cos().sum(), [Q, K, *rule.parameters()]
+            scores.cos().sum(), [Q, K, *score.parameters()]
         )
 
     slow = run()
-    with speed.fast(rule):
-        assert type(rule) is speed.Additive
+    with speed.fast(score):
+        assert type(score) is speed.Additive
         close(run(), slow, 1e-12)
-    assert type(rule) is layers.Additive
+    assert type(score) is layers.Additive
 
 
 def test_fast_leaves_the_others_alone_and_always_goes():
@@ -279,7 +279,7 @@ def test_gradients(values):
 )
 def test_words_that_are_none_are_named(words, error, message):
     with pytest.raises(error, match=message):
-        check_words("source", words, 10)
+        Encoder(10, 4)(words)
     with pytest.raises(error, match=message):
         make("without").start(words)
     with pytest.raises(error, match=message):
@@ -287,7 +287,7 @@ def test_words_that_are_none_are_named(words, error, message):
 
 
 def test_good_words_pass():
-    check_words("source", torch.tensor([[4, PAD], [9, 0]]), 10)
+    Encoder(10, 4)(torch.tensor([[4, PAD], [9, 0]]))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from attend import tasks
-from attend.corpus import BUCKETS, Pair, bucket
-from attend.tasks import dialogues, questions, split, summaries, vocabularies_of
+from attend.data import tasks
+from attend.data.corpus import BUCKETS, Pair, bucket
+from attend.data.tasks import dialogues, questions, split, summaries, vocabularies_of
 
 SIZE = 3_000
 # the first 500 pairs of seed 0, on every machine and Python

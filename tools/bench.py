@@ -14,7 +14,8 @@ from multiprocessing import get_context
 
 import torch
 
-from attend import corpus, training
+from attend import training
+from attend.data import corpus
 from tools.experiments import attending, build, plain
 
 BOTH = {"with attention": attending(0), "without attention": plain(0)}

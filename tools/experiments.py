@@ -1,9 +1,9 @@
-"""Run the experiment of chapter 10: many trainings, their results in one CSV.
+"""Run the experiment of chapter 14: many trainings, their results in one CSV.
 
     python -m tools.experiments [--jobs N] [--corpus NAME] [--list]
 
 Each training is a Run; its results on the test set, by source length, are lines of
-chapters/10_experiments.csv, written as soon as the run ends. A run whose lines are
+chapters/14_experiments.csv, written as soon as the run ends. A run whose lines are
 there is not repeated, so an interrupted experiment goes on where it stopped. The
 runs on real text want `make real-data` first, and wait without it.
 """
@@ -20,21 +20,22 @@ from typing import NamedTuple
 
 import torch
 
-from attend import corpus, layers, real_text, training
+from attend import layers, training
+from attend.data import corpus, real_text
 from attend.seq2seq import WithAttention, WithoutAttention
 
-CSV = Path(__file__).parents[1] / "chapters" / "10_experiments.csv"
+CSV = Path(__file__).parents[1] / "chapters" / "14_experiments.csv"
 REAL_BUCKETS = ((1, 8), (9, 14), (15, 20), (21, 30), (31, 40))
 MEASURES = ["sentences", "bleu", "exact", "accuracy", "aer"]
 
 
 class Run(NamedTuple):
-    """What one training depends on; rule and values are empty without attention."""
+    """What one training depends on; score and values are empty without attention."""
 
     model: str  # "with" or "without"
     seed: int  # of the first weights and the order of the batches
     width: int
-    rule: str = ""
+    score: str = ""
     values: str = ""
     pairs: int = 30_000  # 0: all there are
     longest: int = corpus.LONGEST  # words of a source sentence in training
@@ -44,8 +45,8 @@ class Run(NamedTuple):
     corpus: str = "generated"  # or "libreoffice"
 
 
-def attending(seed, rule="additive", values="states", width=64, **options):
-    return Run("with", seed, width, rule, values, **options)
+def attending(seed, score="additive", values="states", width=64, **options):
+    return Run("with", seed, width, score, values, **options)
 
 
 def plain(seed, width=62, **options):
@@ -54,12 +55,12 @@ def plain(seed, width=62, **options):
 
 def plan():
     """Return every Run, the most telling ones first, seed by seed."""
-    rules, few = ("additive", "general", "dot", "scaled dot"), {"tokens": 1_200_000}
+    functions, few = ("additive", "general", "dot", "scaled dot"), {"tokens": 1_200_000}
     runs = [model(s) for s in range(5) for model in (attending, plain)]
     runs += [model(s, longest=20) for s in range(5) for model in (attending, plain)]
     for seed in range(3):
-        runs += [attending(seed, r, v) for r in rules for v in ("states", "words")]
-        runs += [attending(seed, r, "words", word_dropout=0.2) for r in rules]
+        runs += [attending(seed, r, v) for r in functions for v in ("states", "words")]
+        runs += [attending(seed, r, "words", word_dropout=0.2) for r in functions]
     for seed in range(2):
         runs += [plain(seed, width) for width in (32, 128, 256)]
         runs += [plain(seed, reverse="source")]
@@ -102,13 +103,13 @@ def build(run):
     torch.manual_seed(run.seed)
     if run.model == "without":
         return WithoutAttention(*words, run.width)
-    rules = {
+    functions = {
         "additive": lambda: layers.Additive(run.width, run.width, 16),
         "general": lambda: layers.General(run.width, run.width),
         "dot": layers.Dot,
         "scaled dot": layers.ScaledDot,
     }
-    return WithAttention(*words, run.width, rules[run.rule](), run.values)
+    return WithAttention(*words, run.width, functions[run.score](), run.values)
 
 
 def measure(model, pairs, vocabularies):

@@ -4,8 +4,9 @@
     python -m tools.notebooks normalise [NOTEBOOK ...]   normalise only
 
 Without names: every notebook of chapters/ and solutions/. A normal notebook has
-speaking cell ids, counts 1…n, no times, no paths of a machine, sorted keys: the same
-run gives the same bytes. A notebook that fails is left as it was.
+speaking cell ids, counts 1…n, no times, no paths of a machine, sorted keys, and folds
+in JupyterLab what the page folds: the same run gives the same bytes. A notebook that
+fails is left as it was.
 """
 
 import argparse
@@ -29,6 +30,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 CELL_KEYS = {"mystnb", "nbgrader", "tags"}
+FOLDED = {"source_hidden": True}  # JupyterLab's word for the page's hide-input
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4,12})*|cell-\d+|.*[^a-z0-9-].*")
 
 
@@ -121,6 +123,8 @@ def normalise(notebook):
         taken.add(cell.id)
         for key in set(cell.metadata) - CELL_KEYS:
             del cell.metadata[key]
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = dict(FOLDED)
         cell.source = "\n".join(line.rstrip() for line in cell.source.splitlines())
         if cell.cell_type == "code":
             if cell.execution_count is not None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from attend.real_text import PACKAGES, data_folder, libreoffice
+from attend.data.real_text import PACKAGES, data_folder, libreoffice
 
 BY_HAND = """{why}
 By hand: download the two packages

@@ -1,9 +1,9 @@
-"""Store how models translate sentences of LibreOffice's help, for chapter 10.
+"""Store how models translate sentences of LibreOffice's help, for chapter 14.
 
     python -m tools.real_sentences
 
 It trains the experiment's two models on real text, seed 0 (two minutes each), and
-writes chapters/10_real_sentences.json, unless that is there: where the one looks, and
+writes chapters/14_real_sentences.json, unless that is there: where the one looks, and
 which faults both make. It wants `make real-data` first, and waits without it.
 """
 
@@ -11,10 +11,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from attend import corpus, training
+from attend import training
+from attend.data import corpus
 from tools import experiments
 
-STORED = Path(__file__).parents[1] / "chapters" / "10_real_sentences.json"
+STORED = Path(__file__).parents[1] / "chapters" / "14_real_sentences.json"
 SHOWN = "select the subscript option and click ok .", "to show or hide text ."
 
 

@@ -85,11 +85,11 @@
   function wake(figure) {
     if (figure.microscope) return;
     const data = JSON.parse(figure.querySelector("script.data").textContent);
-    const { queries, keys, features, rules, masks, words } = data;
+    const { queries, keys, features, functions, masks, words } = data;
     const id = `microscope-${++born}`;
     const S = keys.length;
     const start = {
-      rule: data.rule ?? 0,
+      shown: data.shown ?? 0,
       mask: 0,
       query: data.query,
       temperature: 1,
@@ -97,23 +97,23 @@
     };
     const state = {};
 
-    const values = () => rules[state.rule].values ?? data.values;
+    const values = () => functions[state.shown].values ?? data.values;
     const open = (j) => masks[state.mask].allowed?.[state.query][j] ?? true;
     const allowed = () => keys.map((_, j) => open(j) && !state.hidden[j]);
-    const fresh = () => (state.scores = [...rules[state.rule].scores[state.query]]);
+    const fresh = () => (state.scores = [...functions[state.shown].scores[state.query]]);
 
     // -------------------------------------------------------------- the controls
     const change = (part) => {
       Object.assign(state, part);
-      if ("query" in part || "rule" in part) fresh();
+      if ("query" in part || "shown" in part) fresh();
       show();
     };
     const query = choice(`${id}-query`, words.query, queries, data.query, (i) =>
       change({ query: i }),
     );
     query.classList.add("queries");
-    const rule = picker(words.rule, rules.map((r) => r.name), data.slider, (i) =>
-      change({ rule: i }),
+    const dial = picker(words.scores, functions.map((r) => r.name), data.slider, (i) =>
+      change({ shown: i }),
     );
     const mask = picker("mask", masks.map((m) => m.name), false, (i) =>
       change({ mask: i }),
@@ -132,7 +132,7 @@
     again.addEventListener("click", reset);
 
     // -------------------------------------------------------------- the three columns
-    const every = [...rules.flatMap((r) => r.scores).flat(), 0];
+    const every = [...functions.flatMap((r) => r.scores).flat(), 0];
     const margin = 0.25 * (Math.max(...every) - Math.min(...every)) + 0.5;
     const low = Math.floor(10 * (Math.min(...every) - margin)) / 10;
     const high = Math.ceil(10 * (Math.max(...every) + margin)) / 10;
@@ -197,7 +197,7 @@
       ),
     );
 
-    const reached = rules.flatMap((r) => r.values ?? data.values).flat();
+    const reached = functions.flatMap((r) => r.values ?? data.values).flat();
     const scale = Math.max(...reached.map(Math.abs), 1e-9);
     const signed = Math.min(...reached) < 0;
     const sums = features.map((feature) => {
@@ -222,7 +222,7 @@
     const spoken = h("p", { class: "spoken", "aria-live": "polite" });
 
     const dials = h("div", { class: "dials" });
-    if (rules.length > 1) dials.append(rule);
+    if (functions.length > 1) dials.append(dial);
     if (masks.length > 1) dials.append(mask);
     dials.append(h("label", { class: "dial" }, "temperature", heat, heatShown));
     const live = h(
@@ -247,7 +247,7 @@
       figure.microscope.result = now;
       live.dataset.stage = state.stage;
       query.pick(state.query);
-      rule.pick(state.rule);
+      dial.pick(state.shown);
       mask.pick(state.mask);
       stage.pick(state.stage - 1);
       heat.value = Math.log2(state.temperature);
@@ -299,7 +299,7 @@
       const cold = T === 1 ? "" : `, divided by ${short(T)}`;
       if (at === 1) {
         const each = keys.map((word, j) => `${word} ${two(now.scaled[j])}`);
-        return `How well does each ${words.key} fit ${queries[state.query]}? ${rules[state.rule].name}${cold}: ${terms(each, ", ")}.`;
+        return `How well does each ${words.key} fit ${queries[state.query]}? ${functions[state.shown].name}${cold}: ${terms(each, ", ")}.`;
       }
       if (at === 2) {
         const smallest = Math.min(...now.exps.filter((x) => x > 0));

@@ -1,6 +1,7 @@
 """What the book adds to its pages: questions, reading time, previews, tables, speed.
 
-- Chapters: the questions of `book/quizzes/<stem>.yml` stand before "You can now".
+- Chapters: the questions of `book/quizzes/<stem>.yml` stand before "Exercises", or
+  where there is no such section before "You can now".
 - Chapters and solutions: an estimated reading time below the title; folded cells that
   stand together are one.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
@@ -82,19 +83,20 @@ PAN = (
 
 # ------------------------------------------------------------------ check yourself
 def add_questions(app, docname, source):
-    """Put the questions into a chapter's text, before its last section."""
+    """Put the questions into a chapter's text: what can you do, and can you?"""
     folder, _, stem = docname.partition("/")
     if folder != "chapters" or not (QUIZZES / f"{stem}.yml").exists():
         return
     notebook = nbformat.reads(source[0], as_version=4)
     text = f"## Check yourself\n\n```{{check-yourself}} {stem}\n```\n\n"
-    for cell in reversed(notebook.cells):
-        start = cell.source.find("## You can now")
-        if cell.cell_type == "markdown" and start >= 0:
-            cell.source = cell.source[:start] + text + cell.source[start:]
-            break
-    else:
-        notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="check-yourself"))
+    for heading in ("## Exercises\n", "## You can now\n"):
+        for cell in notebook.cells:
+            start = cell.source.find(heading)
+            if cell.cell_type == "markdown" and start >= 0:
+                cell.source = cell.source[:start] + text + cell.source[start:]
+                source[0] = nbformat.writes(notebook)
+                return
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="check-yourself"))
     source[0] = nbformat.writes(notebook)
 
 
@@ -355,16 +357,33 @@ function splitQuery(query) {
 
 
 # ------------------------------------------------------------------ the finished page
-def minutes(body):
-    """Return the minutes it takes to read: 200 words, 25 lines of code a minute."""
-    tree = parser.fromstring(body)
+def minutes(tree):
+    """Return the minutes a learner needs: reading, running, answering the questions.
+
+    100 words, 12 lines of shown code a minute, half a minute a figure: fitted to what
+    first readers of the chapters noted.
+    """
     lines = sum(
         len(code.text_content().strip().splitlines())
-        for code in tree.xpath("//div[contains(@class, 'cell_input')]//pre")
+        for code in tree.xpath(".//div[contains(@class, 'cell_input')]//pre")
+        if not any(parent.tag == "details" for parent in code.iterancestors())
     )
-    for other in tree.xpath("//pre | //script | //details | //svg | //table"):
+    figures = len(tree.xpath(".//figure"))
+    for other in tree.xpath(".//pre | .//script | .//details | .//svg | .//table"):
         other.drop_tree()
-    return max(1, round(len(tree.text_content().split()) / 200 + lines / 25))
+    words = len(tree.text_content().split())
+    return max(1, round(words / 100 + lines / 12 + figures / 2))
+
+
+def reading_time(body):
+    """Return what stands below the title: the main path's minutes, and the rest's."""
+    tree = parser.fromstring(body)
+    closer = 0
+    for section in tree.xpath("//section[@id='a-closer-look']"):
+        closer = minutes(section)
+        section.drop_tree()
+    more = f", its closer look {closer} more" if closer else ""
+    return f'<p class="reading-time">{minutes(tree)} minutes to read{more}</p>'
 
 
 def finish_page(app, pagename, templatename, context, doctree):
@@ -401,8 +420,7 @@ def finish_page(app, pagename, templatename, context, doctree):
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
         body = body.replace(role, "")  # other unfulfilled
     if doctree and pagename.startswith(("chapters/", "solutions/")):
-        time = f'<p class="reading-time">{minutes(body)} minutes to read</p>'
-        body = body.replace("</h1>", f"</h1>\n{time}", 1)
+        body = body.replace("</h1>", f"</h1>\n{reading_time(body)}", 1)
     context["body"] = body
 
 

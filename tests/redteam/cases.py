@@ -613,9 +613,9 @@ WAYS = {
 
 for name, source in WAYS.items():
 
-    @case(f"ready-made and forbidden, {name}", {"blank": 0}, stem="07_self_attention")
+    @case(f"ready-made and forbidden, {name}", {"blank": 0}, stem="08_self_attention")
     def _(folder, source=source):
-        stem = "07_self_attention"
+        stem = "08_self_attention"
         hand_in(folder, book(stem, blank=source), stem=stem)
 
 
