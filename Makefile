@@ -5,6 +5,7 @@ JOBS ?= 2
 PORT ?= 8000
 NB ?=
 GRADE ?=
+T ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -40,8 +41,8 @@ serve: book ## build the book and serve it on localhost
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(PY) -m http.server --bind localhost --directory $(HTML) $(PORT)
 
-test: $(VENV)/.ready ## run every test: package, notebooks, exercises, book
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -q -rs
+test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.py
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -q -rs $(T)
 
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
@@ -57,7 +58,7 @@ lab: $(VENV)/.ready ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab
 
 run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three_stages.ipynb
-	@$(PY) -m tools.notebooks run $(NB)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.notebooks run $(NB)
 
 check: $(VENV)/.ready ## test one notebook and what belongs to it: make check NB=chapters/03_three_stages.ipynb
 	@OMP_NUM_THREADS=1 $(PY) -m tools.check $(NB)

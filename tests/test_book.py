@@ -24,7 +24,7 @@ NOT_FETCHED = {"next", "prev", "search", "index", "canonical", "author", "copyri
 
 
 def test_every_notebook_is_a_page(book):
-    for path in notebooks("chapters", "exercises", "solutions"):
+    for path in notebooks("book", "chapters", "exercises", "solutions"):
         page = book / path.relative_to(ROOT).with_suffix(".html")
         assert page.exists(), f"{path.name} is missing in _toc.yml"
 

@@ -11,7 +11,7 @@ import pytest
 from tools.notebooks import METADATA, ROOT, normalise, notebooks, read, text
 
 CHAPTERS = notebooks("chapters")
-AUTHORED = notebooks("chapters", "solutions")
+AUTHORED = notebooks("book", "chapters", "solutions")
 MACHINE = re.compile(r"/(home|root|Users|tmp)/\w|[A-Z]:\\\\")
 IMAGE = re.compile(r"!\[[^\]]*\]\(\s*https?:|<img[^>]+src=[\"']?https?:")
 

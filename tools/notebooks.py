@@ -1,12 +1,13 @@
 """Execute notebooks in place and bring them to one normal form.
 
-    python -m tools.notebooks run [NOTEBOOK ...]         execute, then normalise
+    python -m tools.notebooks run NOTEBOOK ... | all     execute, then normalise
     python -m tools.notebooks normalise [NOTEBOOK ...]   normalise only
 
-Without names: every notebook of chapters/ and solutions/. A normal notebook has
-speaking cell ids, counts 1…n, no times, no paths of a machine, sorted keys, and folds
-in JupyterLab what the page folds: the same run gives the same bytes. A notebook that
-fails is left as it was.
+`run` takes `all` for every notebook of book/, chapters/ and solutions/: some minutes.
+`normalise` without names means all, too. A normal notebook has speaking cell ids,
+counts 1…n, no times, no paths of a machine, sorted keys, and folds in JupyterLab what
+the page folds: the same run gives the same bytes. A notebook that fails is left as it
+was.
 """
 
 import argparse
@@ -185,7 +186,12 @@ def main():
     parser.add_argument("action", choices=["run", "normalise"])
     parser.add_argument("notebook", nargs="*", type=Path)
     arguments = parser.parse_args()
-    for path in arguments.notebook or notebooks("chapters", "solutions"):
+    everything = notebooks("book", "chapters", "solutions")
+    if arguments.action == "run" and not arguments.notebook:
+        parser.error("name the notebooks to run, or all: make run NB=…, NB=all")
+    if arguments.notebook == [Path("all")]:
+        arguments.notebook = everything
+    for path in arguments.notebook or everything:
         print(arguments.action, path, flush=True)
         if arguments.action == "run":
             run(path)
