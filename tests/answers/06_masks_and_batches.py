@@ -1,3 +1,53 @@
+# %% both wrong: sees the future
+def writing_mask(lengths, S):
+    return padding_mask(lengths, S).expand(-1, S, S)
+
+
+# %% both wrong: sees the padding
+def writing_mask(lengths, S):
+    return causal_mask(S).expand(len(lengths), S, S)
+
+
+# %% both wrong: one of the two is enough
+def writing_mask(lengths, S):
+    return padding_mask(lengths, S) | causal_mask(S)
+
+
+# %% both wrong: True means hidden
+def writing_mask(lengths, S):
+    return ~(padding_mask(lengths, S) & causal_mask(S))
+
+
+# %% both wrong: hides the queries of padding, not the keys
+def writing_mask(lengths, S):
+    return padding_mask(lengths, S).mT & causal_mask(S)
+
+
+# %% both wrong: a word may not look at itself
+def writing_mask(lengths, S):
+    return padding_mask(lengths, S) & causal_mask(S).tril(-1)
+
+
+# %% both wrong: numbers instead of bool
+def writing_mask(lengths, S):
+    return padding_mask(lengths, S).int() * causal_mask(S).int()
+
+
+# %% both right: from the places
+def writing_mask(lengths, S):
+    places = torch.arange(S)
+    return (places < lengths[:, None, None]) & (places <= places[:, None])
+
+
+# %% both right: by a loop
+def writing_mask(lengths, S):
+    rows = [
+        [[j < n and j <= i for j in range(S)] for i in range(S)]
+        for n in lengths.tolist()
+    ]
+    return torch.tensor(rows)
+
+
 # %% packed wrong: padding looks at padding
 def packed_mask(sentence_of):
     same = sentence_of[:, :, None] == sentence_of[:, None]
