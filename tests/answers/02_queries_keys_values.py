@@ -121,102 +121,82 @@ def soft_get(table, word, strength):
 
 # %% shapes wrong: keys down, queries across
 def attention_shapes(Q, K, V):
-    if Q[-1] != K[-1] or K[-2] != V[-2] or not Q[:-2] == K[:-2] == V[:-2]:
+    if Q[-1] != K[-1] or K[-2] != V[-2]:
         raise ValueError("shapes")
     return (*Q[:-2], K[-2], Q[-2]), (*Q[:-1], V[-1])
 
 
 # %% shapes wrong: a context as wide as a key
 def attention_shapes(Q, K, V):
-    if Q[-1] != K[-1] or K[-2] != V[-2] or not Q[:-2] == K[:-2] == V[:-2]:
+    if Q[-1] != K[-1] or K[-2] != V[-2]:
         raise ValueError("shapes")
     return (*Q[:-1], K[-2]), tuple(Q)
 
 
 # %% shapes wrong: a context for each key
 def attention_shapes(Q, K, V):
-    if Q[-1] != K[-1] or K[-2] != V[-2] or not Q[:-2] == K[:-2] == V[:-2]:
+    if Q[-1] != K[-1] or K[-2] != V[-2]:
         raise ValueError("shapes")
     return (*Q[:-1], K[-2]), tuple(V)
 
 
-# %% shapes wrong: forgets the axes in front
-def attention_shapes(Q, K, V):
-    if min(len(Q), len(K), len(V)) < 2 or not Q[:-2] == K[:-2] == V[:-2]:
-        raise ValueError("shapes")
-    if Q[-1] != K[-1] or K[-2] != V[-2]:
-        raise ValueError("shapes")
-    return (Q[-2], K[-2]), (Q[-2], V[-1])
-
-
 # %% shapes wrong: refuses nothing
 def attention_shapes(Q, K, V):
-    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+    return (Q[0], K[0]), (Q[0], V[1])
 
 
 # %% shapes wrong: wants as many queries as keys
 def attention_shapes(Q, K, V):
-    if Q[-1] != K[-1] or not Q[:-1] == K[:-1] == V[:-1]:
+    if Q != K or K[0] != V[0]:
         raise ValueError("shapes")
-    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+    return (Q[0], K[0]), (Q[0], V[1])
 
 
-# %% shapes wrong: does not compare the axes in front
+# %% shapes wrong: wants the same width in all three
 def attention_shapes(Q, K, V):
-    if min(len(Q), len(K), len(V)) < 2:
-        raise ValueError("two axes or more")
-    if Q[-1] != K[-1] or K[-2] != V[-2]:
+    if not Q[1] == K[1] == V[1] or K[0] != V[0]:
         raise ValueError("shapes")
-    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+    return (Q[0], K[0]), (Q[0], V[1])
+
+
+# %% shapes wrong: does not count the values
+def attention_shapes(Q, K, V):
+    if Q[1] != K[1]:
+        raise ValueError("Q and K differ in width")
+    return (Q[0], K[0]), (Q[0], V[1])
+
+
+# %% shapes wrong: does not compare the widths
+def attention_shapes(Q, K, V):
+    if K[0] != V[0]:
+        raise ValueError("a value for each key")
+    return (Q[0], K[0]), (Q[0], V[1])
 
 
 # %% shapes wrong: refuses without a word
 def attention_shapes(Q, K, V):
-    if min(len(Q), len(K), len(V)) < 2 or not Q[:-2] == K[:-2] == V[:-2]:
+    if Q[1] != K[1] or K[0] != V[0]:
         raise ValueError
-    if Q[-1] != K[-1] or K[-2] != V[-2]:
-        raise ValueError
-    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+    return (Q[0], K[0]), (Q[0], V[1])
 
 
-# %% shapes wrong: V's axes in front go unseen
+# %% shapes right: lists, and one test for both
 def attention_shapes(Q, K, V):
-    if min(len(Q), len(K), len(V)) < 2 or Q[:-2] != K[:-2]:
-        raise ValueError("shapes")
-    if Q[-1] != K[-1] or K[-2] != V[-2]:
-        raise ValueError("shapes")
-    return (*Q[:-1], K[-2]), (*Q[:-1], V[-1])
+    if [Q[1], K[0]] != [K[1], V[0]]:
+        raise ValueError(f"{Q}, {K}, {V} do not fit")
+    return [Q[0], K[0]], [Q[0], V[1]]
 
 
-# %% shapes wrong: leaves the refusing to NumPy
+# %% shapes right: any axes in front
 def attention_shapes(Q, K, V):
-    scores = np.zeros(Q) @ np.zeros(K).mT
-    return scores.shape, (scores @ np.zeros(V)).shape
-
-
-# %% shapes wrong: only without axes in front
-def attention_shapes(Q, K, V):
-    (L, E), (S, E_k), (S_v, Ev) = Q, K, V
-    if E != E_k or S != S_v:
-        raise ValueError("shapes")
-    return (L, S), (L, Ev)
-
-
-# %% shapes right: unpacked
-def attention_shapes(Q, K, V):
-    try:
-        (*front, L, E), (*front_k, S, E_k), (*front_v, S_v, Ev) = Q, K, V
-    except ValueError:
-        raise ValueError("expected two axes or more") from None
+    (*front, L, E), (*front_k, S, E_k), (*front_v, S_v, Ev) = Q, K, V
     if (front, front, E, S) != (front_k, front_v, E_k, S_v):
         raise ValueError(f"{Q}, {K}, {V} do not fit")
     return (*front, L, S), (*front, L, Ev)
 
 
-# %% shapes right: asks NumPy
+# %% shapes right: asks NumPy, which refuses what does not fit
 def attention_shapes(Q, K, V):
-    if min(len(Q), len(K), len(V)) < 2 or not Q[:-2] == K[:-2] == V[:-2]:
-        raise ValueError(f"the axes in front of {Q}, {K}, {V} differ")
     scores = np.zeros(Q) @ np.zeros(K).mT
     return scores.shape, (scores @ np.zeros(V)).shape
 
