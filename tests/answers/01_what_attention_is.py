@@ -1,3 +1,60 @@
+# %% kernel wrong: the Gaussian kernel again
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-(((query - degrees) / bandwidth) ** 2) / 2)
+    return kernels / kernels.sum() @ cones
+
+
+# %% kernel wrong: the distance keeps its sign
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-(query - degrees) / bandwidth)
+    return kernels / kernels.sum() @ cones
+
+
+# %% kernel wrong: without the minus, so that far days count most
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(np.abs(query - degrees) / bandwidth)
+    return kernels / kernels.sum() @ cones
+
+
+# %% kernel wrong: never shares out
+def laplace_estimate(query, degrees, cones, bandwidth):
+    return np.exp(-np.abs(query - degrees) / bandwidth) @ cones
+
+
+# %% kernel wrong: ignores the bandwidth
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-np.abs(query - degrees))
+    return kernels / kernels.sum() @ cones
+
+
+# %% kernel wrong: half the distance, as in the bell curve
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-np.abs(query - degrees) / bandwidth / 2)
+    return kernels / kernels.sum() @ cones
+
+
+# %% kernel wrong: returns the weights
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-np.abs(query - degrees) / bandwidth)
+    return kernels / kernels.sum()
+
+
+# %% kernel right: a loop, day by day
+def laplace_estimate(query, degrees, cones, bandwidth):
+    total, estimate = 0, 0
+    for degree, sold in zip(degrees, cones, strict=True):
+        kernel = np.exp(-abs(query - degree) / bandwidth)
+        total += kernel
+        estimate += kernel * sold
+    return estimate / total
+
+
+# %% kernel right: by numpy's weighted average
+def laplace_estimate(query, degrees, cones, bandwidth):
+    kernels = np.exp(-np.abs(degrees - query) / bandwidth)
+    return np.average(cones, weights=kernels)
+
+
 # %% laplace wrong: the Gaussian kernel again
 def laplace_attention(Q, K, V, bandwidth):
     kernel = np.exp(gaussian(Q, K, bandwidth))
