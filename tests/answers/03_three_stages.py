@@ -169,55 +169,42 @@ def mended_attention(scores, V):
     return np.einsum("...ls,...sv->...lv", weights, V), weights
 
 
-# %% gradient wrong: the average is not subtracted
-def grad_scores(weights, V, g):
-    return weights * (g @ V.T)
+# %% query wrong: no logarithm
+def query_for(wanted, K):
+    left = np.hstack([K, -np.ones((len(K), 1))])
+    return np.linalg.solve(left, wanted)[:-1]
 
 
-# %% gradient wrong: only the diagonal of the Jacobian
-def grad_scores(weights, V, g):
-    return weights * (1 - weights) * (g @ V.T)
+# %% query wrong: the shift is forgotten
+def query_for(wanted, K):
+    return np.linalg.lstsq(K, np.log(wanted), rcond=None)[0]
 
 
-# %% gradient wrong: one average for all queries
-def grad_scores(weights, V, g):
-    slopes = g @ V.T
-    return weights * (slopes - (weights * slopes).sum() / len(g))
+# %% query wrong: the keys are not undone
+def query_for(wanted, K):
+    return np.log(wanted) @ K
 
 
-# %% gradient wrong: the plain average of the slopes
-def grad_scores(weights, V, g):
-    slopes = g @ V.T
-    return weights * (slopes - slopes.mean(axis=1, keepdims=True))
+# %% query wrong: right for the chapter's keys alone
+def query_for(wanted, K):
+    logs = np.log(wanted)
+    half = (logs[0] - logs[-1]) / 2
+    return np.array([half, logs[1] - logs[-1] - half])
 
 
-# %% gradient wrong: changes g
-def grad_scores(weights, V, g):
-    slopes = g @ V.T
-    g *= 0
-    return weights * (slopes - (weights * slopes).sum(axis=1, keepdims=True))
+# %% query wrong: the shift is returned, too
+def query_for(wanted, K):
+    left = np.hstack([K, -np.ones((len(K), 1))])
+    return np.linalg.solve(left, np.log(wanted))
 
 
-# %% gradient right: the Jacobian of each row
-def grad_scores(weights, V, g):
-    rows = []
-    for a, slope in zip(weights, g @ V.T, strict=True):
-        jacobian = np.diag(a) - np.outer(a, a)
-        rows.append(jacobian @ slope)
-    return np.array(rows)
+# %% query right: differences to the last key
+def query_for(wanted, K):
+    logs = np.log(wanted)
+    return np.linalg.solve(K[:-1] - K[-1], logs[:-1] - logs[-1])
 
 
-# %% gradient right: through the context
-def grad_scores(weights, V, g):
-    context = weights @ V
-    return weights * np.einsum("lv,lsv->ls", g, V[None] - context[:, None])
-
-
-# %% gradient right: by autograd
-def grad_scores(weights, V, g):
-    import torch
-
-    scores = torch.tensor(np.log(weights), requires_grad=True)
-    context = torch.softmax(scores, dim=-1) @ torch.tensor(V)
-    context.backward(torch.tensor(g))
-    return scores.grad.numpy()
+# %% query right: centred, by least squares
+def query_for(wanted, K):
+    logs = np.log(wanted)
+    return np.linalg.lstsq(K - K.mean(axis=0), logs - logs.mean(), rcond=None)[0]

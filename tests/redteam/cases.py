@@ -14,7 +14,7 @@ import nbformat
 from tools.notebooks import ROOT, read
 
 STEM = "03_three_stages"
-FULL = {"softmax": 4, "attend": 3, "mended": 3, "gradient": 3}
+FULL = {"softmax": 4, "attend": 3, "mended": 3, "query": 3}
 RIGHT = """
 def softmax(scores):
     scores = np.asarray(scores)
@@ -332,9 +332,9 @@ def _(folder):
 @case("ids swapped by hand", says="another cell")
 def _(folder):
     notebook = book()
-    one, two = find(notebook, "softmax"), find(notebook, "gradient")
+    one, two = find(notebook, "softmax"), find(notebook, "query")
     one.metadata.nbgrader.grade_id, two.metadata.nbgrader.grade_id = (
-        "gradient",
+        "query",
         "softmax",
     )
     hand_in(folder, notebook)
@@ -639,7 +639,7 @@ def softmax(scores):
 
 @case(
     "patches the worker so that every call says True",
-    {"softmax": 0, "attend": 0, "mended": 0, "gradient": 0},
+    {"softmax": 0, "attend": 0, "mended": 0, "query": 0},
 )
 def _(folder):
     patch = "import worker\nworker.Worker.call = lambda self, *a, **k: True"
@@ -648,7 +648,7 @@ def _(folder):
 
 @case(
     "forges the frames",
-    {"softmax": 0, "attend": 0, "mended": 0, "gradient": 0},
+    {"softmax": 0, "attend": 0, "mended": 0, "query": 0},
     "crashed",
 )
 def _(folder):
@@ -965,11 +965,11 @@ EVIL = """<script>alert(1)</script><img src=x onerror=alert(2)>
 <iframe src="http://evil.example"></iframe><style>body{display:none}</style>"""
 
 
-@case("HTML and script everywhere", {"gradient": 0})
+@case("HTML and script everywhere", {"query": 0})
 def _(folder):
     notebook = book(
         first=f"print('''{EVIL}''')",
-        gradient=f"def grad_scores(*a):\n    raise ValueError('''{EVIL}''')",
+        query=f"def query_for(*a):\n    raise ValueError('''{EVIL}''')",
     )
     find(notebook, "temperature").source = EVIL
     notebook.cells.append(nbformat.v4.new_markdown_cell(EVIL))
