@@ -1,3 +1,48 @@
+# %% residual wrong: the query is left out
+def residual(context, Q, W, b):
+    return context @ W + b
+
+
+# %% residual wrong: the bias is forgotten
+def residual(context, Q, W, b):
+    return Q + context @ W
+
+
+# %% residual wrong: the query goes through W, too
+def residual(context, Q, W, b):
+    return (Q + context @ W) + Q @ W.mT @ W + b
+
+
+# %% residual wrong: one context for a batch
+def residual(context, Q, W, b):
+    context = context.reshape(-1, *context.shape[-2:])[0]
+    return Q + context @ W + b
+
+
+# %% residual wrong: laid side by side, not added
+def residual(context, Q, W, b):
+    Q = Q.expand(*context.shape[:-1], -1)
+    return torch.cat([context @ W + b, Q], dim=-1)
+
+
+# %% residual wrong: adds in place, into the query
+def residual(context, Q, W, b):
+    answer = context @ W + b
+    Q += answer.reshape(-1, *answer.shape[-2:])[0] * 0 + b * 0 + answer.mean() * 1e-3
+    return Q + answer
+
+
+# %% residual right: a linear layer of PyTorch
+def residual(context, Q, W, b):
+    return F.linear(context, W.T, b) + Q
+
+
+# %% residual right: number by number
+def residual(context, Q, W, b):
+    answer = (context[..., :, None] * W).sum(dim=-2)
+    return Q.expand_as(answer) + (answer + b)
+
+
 # %% gate wrong: query and context change places
 def gate(context, Q, W, b):
     g = torch.sigmoid(torch.cat([Q.expand_as(context), context], dim=-1) @ W + b)
