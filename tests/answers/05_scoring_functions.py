@@ -162,116 +162,53 @@ def cosine(Q, K, strength):
 
 
 # %% mended wrong: as it was
-def mended_additive(Q, K, W_q, W_k, v):
-    return buggy_additive(Q, K, W_q, W_k, v)
+def mended_additive(Q, K, W_Q, W_K, w):
+    return buggy_additive(Q, K, W_Q, W_K, w)
 
 
 # %% mended wrong: no tanh at all
-def mended_additive(Q, K, W_q, W_k, v):
-    return ((Q @ W_q)[..., :, None, :] + (K @ W_k)[..., None, :, :]) @ v
+def mended_additive(Q, K, W_Q, W_K, w):
+    return ((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :]) @ w
 
 
 # %% mended wrong: tanh after the votes
-def mended_additive(Q, K, W_q, W_k, v):
-    return np.tanh(((Q @ W_q)[..., :, None, :] + (K @ W_k)[..., None, :, :]) @ v)
+def mended_additive(Q, K, W_Q, W_K, w):
+    return np.tanh(((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :]) @ w)
 
 
-# %% mended wrong: v left out, rule ②
-def mended_additive(Q, K, W_q, W_k, v):
-    hidden = np.tanh((Q @ W_q)[..., :, None, :] + (K @ W_k)[..., None, :, :])
+# %% mended wrong: w left out, formula ②
+def mended_additive(Q, K, W_Q, W_K, w):
+    hidden = np.tanh((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :])
     return hidden.sum(axis=-1)
 
 
 # %% mended wrong: queries and keys exchanged
-def mended_additive(Q, K, W_q, W_k, v):
-    hidden = np.tanh((Q @ W_q)[..., None, :, :] + (K @ W_k)[..., :, None, :])
-    return hidden @ v
+def mended_additive(Q, K, W_Q, W_K, w):
+    hidden = np.tanh((Q @ W_Q)[..., None, :, :] + (K @ W_K)[..., :, None, :])
+    return hidden @ w
 
 
 # %% mended wrong: no axes in front
-def mended_additive(Q, K, W_q, W_k, v):
-    return np.tanh((Q @ W_q)[:, None] + (K @ W_k)[None, :]) @ v
+def mended_additive(Q, K, W_Q, W_K, w):
+    return np.tanh((Q @ W_Q)[:, None] + (K @ W_K)[None, :]) @ w
 
 
 # %% mended right: loops over pairs
-def mended_additive(Q, K, W_q, W_k, v):
-    queries, keys = Q @ W_q, K @ W_k
+def mended_additive(Q, K, W_Q, W_K, w):
+    queries, keys = Q @ W_Q, K @ W_K
     columns = []
     for j in range(keys.shape[-2]):
-        columns.append(np.tanh(queries + keys[..., j : j + 1, :]) @ v)
+        columns.append(np.tanh(queries + keys[..., j : j + 1, :]) @ w)
     return np.stack(columns, axis=-1)
 
 
 # %% mended right: one tall matrix for all pairs
-def mended_additive(Q, K, W_q, W_k, v):
+def mended_additive(Q, K, W_Q, W_K, w):
     L, S = Q.shape[-2], K.shape[-2]
     Q = np.repeat(Q[..., :, None, :], S, axis=-2)
     K = np.repeat(K[..., None, :, :], L, axis=-3)
     pairs = np.concatenate([Q, K], axis=-1)
-    return np.einsum("...u,u->...", np.tanh(pairs @ np.vstack([W_q, W_k])), v)
-
-
-# %% split wrong: forgets the singular values
-def split(W, width):
-    U, _, Vt = np.linalg.svd(W, full_matrices=False)
-    return U[:, :width], Vt[:width].T
-
-
-# %% split wrong: singular values on both sides
-def split(W, width):
-    U, strengths, Vt = np.linalg.svd(W, full_matrices=False)
-    return U[:, :width] * strengths[:width], Vt[:width].T * strengths[:width]
-
-
-# %% split wrong: the first columns of W
-def split(W, width):
-    return W[:, :width], np.eye(W.shape[1])[:, :width]
-
-
-# %% split wrong: keeps the smallest
-def split(W, width):
-    U, strengths, Vt = np.linalg.svd(W, full_matrices=False)
-    return U[:, -width:] * strengths[-width:], Vt[-width:].T
-
-
-# %% split wrong: W_K the wrong way round
-def split(W, width):
-    U, strengths, Vt = np.linalg.svd(W, full_matrices=False)
-    return U[:, :width] * strengths[:width], Vt[:width]
-
-
-# %% split wrong: no decomposition, the first rows of W
-def split(W, width):
-    return np.eye(len(W))[:, :width], W[:width].T
-
-
-# %% split wrong: V not transposed
-def split(W, width):
-    U, strengths, Vt = np.linalg.svd(W, full_matrices=False)
-    return U[:, :width] * strengths[:width], Vt[:, :width]
-
-
-# %% split right: the root of the values on each side
-def split(W, width):
-    U, strengths, Vt = np.linalg.svd(W)
-    roots = np.sqrt(strengths[:width])
-    return U[:, :width] * roots, Vt[:width].T * roots
-
-
-# %% split right: by eigenvectors
-def split(W, width):
-    _, vectors = np.linalg.eigh(W.T @ W)  # ascending
-    W_K = vectors[:, ::-1][:, :width]
-    return W @ W_K, W_K
-
-
-# %% split right: by alternating least squares
-def split(W, width):
-    W_K = np.random.default_rng(0).normal(size=(W.shape[1], width))
-    for _ in range(2000):
-        W_Q = W @ W_K @ np.linalg.inv(W_K.T @ W_K)
-        W_K = W.T @ W_Q @ np.linalg.inv(W_Q.T @ W_Q)
-    return W_Q, W_K
+    return np.einsum("...u,u->...", np.tanh(pairs @ np.vstack([W_Q, W_K])), w)
 
 
 # %% window wrong: D taken for σ
