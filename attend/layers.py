@@ -11,10 +11,7 @@ from attend.guard import guarded, guarded_module, tensors
 
 @guarded_module(forward=tensors.scoring())
 class Dot(nn.Module):
-    """Score by q · k (Luong et al., 2015).
-
-    Q (…, L, E), K (…, S, E) → scores (…, L, S).
-    """
+    """Score by q · k (Luong et al., 2015): (…, L, E), (…, S, E) → (…, L, S)."""
 
     def forward(self, Q, K):
         return Q @ K.mT
@@ -22,10 +19,7 @@ class Dot(nn.Module):
 
 @guarded_module(forward=tensors.scoring())
 class ScaledDot(nn.Module):
-    """Score by q · k / √E (Vaswani et al., 2017).
-
-    Q (…, L, E), K (…, S, E) → scores (…, L, S).
-    """
+    """Score by q · k / √E (Vaswani et al., 2017): (…, L, E), (…, S, E) → (…, L, S)."""
 
     def forward(self, Q, K):
         return Q @ K.mT / Q.shape[-1] ** 0.5
