@@ -249,10 +249,24 @@ class MultiHeadAttention(nn.Module):
 
 @guarded(tensors.sinusoidal_positions)
 def sinusoidal_positions(length, width):
-    """Give each position a pattern of waves (Vaswani et al., 2017, section 3.5).
+    """Give each place a row of clock hands (Vaswani et al., 2017, section 3.5).
 
     → (length, width): sines in the even columns, cosines in the odd ones.
     """
-    scale = 10000 ** (torch.arange(0, width, 2) / width)  # (width / 2,)
-    angles = torch.arange(length)[:, None] / scale  # (length, width / 2)
+    speeds = 10000 ** (-torch.arange(0, width, 2) / width)  # (width / 2,)
+    angles = torch.arange(length)[:, None] * speeds  # (length, width / 2)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+@guarded(tensors.rotary)
+def rotary(X, positions=None, base=10000):
+    """Turn each pair of columns by an angle that grows with place (Su et al., 2024).
+
+    X (…, L, E), positions (…, L), unless given 0 to L − 1 → (…, L, E).
+    """
+    L, E = X.shape[-2:]
+    positions = torch.arange(L) if positions is None else positions
+    angles = positions[..., None] * base ** (-torch.arange(0, E, 2) / E)  # (…, L, E/2)
+    x, y, cos, sin = X[..., 0::2], X[..., 1::2], angles.cos(), angles.sin()
+    turned = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
+    return turned.flatten(-2).type_as(X)

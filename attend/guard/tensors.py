@@ -207,6 +207,31 @@ def sinusoidal_positions(length, width):
             raise ValueError(f"{name} is {size!r}: expected {wanted}")
 
 
+def rotary(X, positions, base):
+    """Raises TypeError when X holds no floats; ValueError when its width is odd, the
+    positions do not fit its places, or the base is not above 0.
+    """
+    if not torch.is_tensor(X) or not X.is_floating_point():
+        kind = getattr(X, "dtype", type(X).__name__)
+        raise TypeError(f"X must be a tensor of floats, not {kind}")
+    shape = f"X has shape {tuple(X.shape)}"
+    if X.ndim < 2 or X.shape[-1] % 2:
+        raise ValueError(f"{shape}: expected (…, L, E), with E even")
+    if not isinstance(base, int | float) or not 0 < base < float("inf"):
+        raise ValueError(f"base is {base!r}: expected a number above 0")
+    if positions is None:
+        return {}
+    positions = torch.as_tensor(positions)
+    try:
+        fits = torch.broadcast_shapes(positions.shape, X.shape[:-1]) == X.shape[:-1]
+    except RuntimeError:
+        fits = False
+    if not fits or positions.shape[-1:] != X.shape[-2:-1]:
+        got = f"positions has shape {tuple(positions.shape)}, {shape}"
+        raise ValueError(f"{got}: expected one position for each of the L places")
+    return {"positions": positions}
+
+
 def words(self, source):
     """Raises TypeError or ValueError unless source (B, S) holds word numbers, no row
     of it nothing but padding.
