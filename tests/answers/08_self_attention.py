@@ -1,86 +1,51 @@
-# %% shift wrong: turns the wrong way
-def shift_matrix(steps, width):
-    M = torch.zeros(width, width)
-    for i in range(0, width, 2):
-        angle = torch.tensor(steps / 10000 ** (i / width))
-        M[i, i] = M[i + 1, i + 1] = angle.cos()
-        M[i, i + 1], M[i + 1, i] = angle.sin(), -angle.sin()
-    return M
+# %% listen wrong: not scaled
+def self_attention(X, W_Q, W_K, W_V):
+    weights = (X @ W_Q @ (X @ W_K).mT).softmax(dim=-1)
+    return weights @ X @ W_V, weights
 
 
-# %% shift wrong: one wavelength for all
-def shift_matrix(steps, width):
-    angle = torch.tensor(float(steps))
-    block = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
-    return torch.block_diag(*[block] * (width // 2))
+# %% listen wrong: scaled by the width of X
+def self_attention(X, W_Q, W_K, W_V):
+    weights = (X @ W_Q @ (X @ W_K).mT / X.shape[-1] ** 0.5).softmax(dim=-1)
+    return weights @ X @ W_V, weights
 
 
-# %% shift wrong: sines in the left half, cosines in the right
-def shift_matrix(steps, width):
-    angle = steps / 10000 ** (torch.arange(0, width, 2) / width)
-    cos, sin = angle.cos().diag(), angle.sin().diag()
-    return torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)])
+# %% listen wrong: softmax over the queries
+def self_attention(X, W_Q, W_K, W_V):
+    Q, K = X @ W_Q, X @ W_K
+    weights = (Q @ K.mT / Q.shape[-1] ** 0.5).softmax(dim=0)
+    return weights @ X @ W_V, weights
 
 
-# %% shift wrong: always one step
-def shift_matrix(steps, width):
-    angle = 1 / 10000 ** (torch.arange(0, width, 2) / width)
-    c, s = angle.cos(), angle.sin()
-    blocks = [torch.tensor([[x, -y], [y, x]]) for x, y in zip(c, s)]
-    return torch.block_diag(*blocks)
+# %% listen wrong: queries and keys exchanged
+def self_attention(X, W_Q, W_K, W_V):
+    Q, K = X @ W_K, X @ W_Q
+    weights = (Q @ K.mT / Q.shape[-1] ** 0.5).softmax(dim=-1)
+    return weights @ X @ W_V, weights
 
 
-# %% shift wrong: wavelengths counted in columns, not in pairs
-def shift_matrix(steps, width):
-    angle = steps / 10000 ** (torch.arange(width // 2) / width)
-    c, s = angle.cos(), angle.sin()
-    blocks = [torch.tensor([[x, -y], [y, x]]) for x, y in zip(c, s)]
-    return torch.block_diag(*blocks)
+# %% listen wrong: Q = K = V, literally
+def self_attention(X, W_Q, W_K, W_V):
+    weights = (X @ X.mT / W_Q.shape[-1] ** 0.5).softmax(dim=-1)
+    return weights @ X @ W_V, weights
 
 
-# %% shift right: blocks on a diagonal
-def shift_matrix(steps, width):
-    angle = steps / 10000 ** (torch.arange(0, width, 2) / width)
-    c, s = angle.cos(), angle.sin()
-    blocks = [torch.tensor([[x, -y], [y, x]]) for x, y in zip(c, s)]
-    return torch.block_diag(*blocks)
+# %% listen right: word by word
+def self_attention(X, W_Q, W_K, W_V):
+    rows = []
+    for x in X:
+        scores = torch.stack([(x @ W_Q) @ (other @ W_K) for other in X])
+        rows.append((scores / W_K.shape[1] ** 0.5).softmax(dim=0))
+    weights = torch.stack(rows)
+    return weights @ (X @ W_V), weights
 
 
-# %% shift right: one step, repeated
-def shift_matrix(steps, width):
-    turn = torch.zeros(width, width, dtype=torch.float64)
-    for i in range(width // 2):
-        w = torch.tensor(10000 ** (-2 * i / width), dtype=torch.float64)
-        turn[2 * i, 2 * i] = turn[2 * i + 1, 2 * i + 1] = torch.cos(w)
-        turn[2 * i, 2 * i + 1] = -torch.sin(w)
-        turn[2 * i + 1, 2 * i] = torch.sin(w)
-    return torch.linalg.matrix_power(turn, steps).float()
-
-
-# %% shift right: scattered by index
-def shift_matrix(steps, width):
-    even = torch.arange(0, width, 2)
-    angle = steps * torch.exp(-even / width * torch.log(torch.tensor(10000.0)))
-    M = torch.zeros(width, width)
-    M[even, even] = M[even + 1, even + 1] = torch.cos(angle)
-    M[even + 1, even] = torch.sin(angle)
-    M[even, even + 1] = -torch.sin(angle)
-    return M
-
-
-# %% shift wrong: the worked example for every question
-def shift_matrix(steps, width):
-    angle = torch.tensor(1.0)
-    block = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
-    return torch.block_diag(*[block] * (width // 2))
-
-
-# %% shift wrong: never steps back
-def shift_matrix(steps, width):
-    angle = abs(steps) / 10000 ** (torch.arange(0, width, 2) / width)
-    c, s = angle.cos(), angle.sin()
-    blocks = [torch.tensor([[x, -y], [y, x]]) for x, y in zip(c, s)]
-    return torch.block_diag(*blocks)
+# %% listen right: one matrix for query and key
+def self_attention(X, W_Q, W_K, W_V):
+    scores = X @ (W_Q @ W_K.T) @ X.T / W_Q.shape[-1] ** 0.5
+    exps = torch.exp(scores - scores.max(dim=1, keepdim=True).values)
+    weights = exps / exps.sum(dim=1, keepdim=True)
+    return (weights @ X) @ W_V, weights
 
 
 # %% influence wrong: returns the weights
@@ -702,7 +667,7 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
 def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
     layer = MultiHeadAttention(Q.shape[-1], heads)
     with torch.no_grad():
-        for name, W in zip(["query", "key", "value", "output"], [W_Q, W_K, W_V, W_O]):
+        for name, W in zip(["W_Q", "W_K", "W_V", "W_O"], [W_Q, W_K, W_V, W_O]):
             getattr(layer, name).weight.copy_(W.T)
             getattr(layer, name).bias.zero_()
     return layer(Q, K, V, allowed)
@@ -958,18 +923,6 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
     weights = exps / torch.where(sums == 0, torch.ones_like(sums), sums)
     context = torch.matmul(weights, v).permute(0, 2, 1, 3).contiguous()
     return context.view(B, -1, D) @ W_O
-
-
-# %% shift right: in NumPy's double precision
-def shift_matrix(steps, width):
-    import numpy as np
-
-    M = np.zeros((width, width))
-    for i in range(0, width, 2):
-        angle = steps / 10000 ** (i / width)
-        c, s = np.cos(angle), np.sin(angle)
-        M[i : i + 2, i : i + 2] = [[c, -s], [s, c]]
-    return torch.tensor(M)
 
 
 # %% influence wrong: the hidden word asks no more
