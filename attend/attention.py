@@ -36,9 +36,9 @@ def entropy(weights):
 def softmax(scores):
     """Turn scores into weights: none negative, summing to 1 along the last axis.
 
-    scores (…, S) → weights (…, S). A score of −inf gets the weight 0.
+    scores (…, S) → weights (…, S).
     """
-    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))  # exp(1000) overflows
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))  # no exp can overflow
     return exps / exps.sum(axis=-1, keepdims=True)
 
 
@@ -88,7 +88,7 @@ def mask(scores, allowed):
 
 @guarded(arrays.attention)
 def attention(Q, K, V, allowed=None, score=dot):
-    """Average the values by how well each key fits the query (Luong et al., 2015).
+    """Average the values by how well each key fits the query.
 
     Q (…, L, Eq), K (…, S, Ek), V (…, S, Ev), allowed (…, L, S) bool, True = may look,
     score(Q, K) → scores (…, L, S); returns context (…, L, Ev), weights (…, L, S).

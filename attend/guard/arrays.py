@@ -60,7 +60,10 @@ def entropy(weights):
 
 
 def softmax(scores):
-    """Raises ValueError when a row has no finite score, or one of +inf."""
+    """A score of −inf gets the weight 0.
+
+    Raises ValueError when a row has no finite score, or one of +inf.
+    """
     scores = floats("scores", scores)
     highest = scores.max(axis=-1)
     if not np.isfinite(highest).all():
