@@ -30,10 +30,7 @@ class ScaledDot(nn.Module):
     forward=tensors.scoring(lambda self, K: (self.W.in_features, self.W.out_features)),
 )
 class General(nn.Module):
-    """Score by q W k: the dot product after a learned map (Luong et al., 2015).
-
-    Q (…, L, Eq), K (…, S, Ek) → scores (…, L, S).
-    """
+    """Score by q W kᵀ (Luong et al., 2015): (…, L, Eq), (…, S, Ek) → (…, L, S)."""
 
     def __init__(self, query_width, key_width):
         super().__init__()
@@ -50,10 +47,7 @@ class General(nn.Module):
     ),
 )
 class Additive(nn.Module):
-    """Score by tanh(q W_Q + k W_K) · w, a small network (Bahdanau et al., 2015).
-
-    Q (…, L, Eq), K (…, S, Ek) → scores (…, L, S).
-    """
+    """Score by tanh(q W_Q + k W_K) · w: (…, L, Eq), (…, S, Ek) → (…, L, S)."""
 
     def __init__(self, query_width, key_width, hidden_width):
         super().__init__()
@@ -142,7 +136,7 @@ def padding_mask(lengths, S):
 
 @guarded(tensors.causal_mask)
 def causal_mask(L, S=None):
-    """Allow each query its own place and those before it, as is_causal=True does.
+    """Allow each query its own place and those before it.
 
     L queries, S keys (as many as queries, unless given) → allowed (L, S) bool.
     """
@@ -206,17 +200,16 @@ class AttentionLayer(nn.Module):
 
 @guarded(tensors.split_heads)
 def split_heads(X, heads):
-    """Cut the width into heads, and put the heads' axis before the places'.
-
-    X (…, L, D) → (…, H, L, D/H).
-    """
-    return X.unflatten(-1, (heads, -1)).transpose(-3, -2)
+    """Give each head its part of the width: X (…, L, D) → (…, H, L, E), E = D/H."""
+    X = X.unflatten(-1, (heads, -1))  # (…, L, H, E)
+    return X.transpose(-3, -2)  # (…, H, L, E)
 
 
 @guarded(tensors.merge_heads)
 def merge_heads(X):
-    """Undo split_heads: X (…, H, L, D/H) → (…, L, D)."""
-    return X.transpose(-3, -2).flatten(-2)
+    """Undo split_heads: X (…, H, L, E) → (…, L, D)."""
+    X = X.transpose(-3, -2)  # (…, L, H, E)
+    return X.flatten(-2)  # (…, L, D)
 
 
 @guarded_module(__init__=tensors.heads, forward=tensors.sources)
@@ -234,8 +227,8 @@ class MultiHeadAttention(nn.Module):
         self.W_V, self.W_O = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, Q, K, V, allowed=None):
-        projected = self.W_Q(Q), self.W_K(K), self.W_V(V)  # (B, …, D)
-        Q, K, V = (split_heads(X, self.heads) for X in projected)  # (B, H, …, E)
+        Q, K, V = self.W_Q(Q), self.W_K(K), self.W_V(V)  # L or S rows, width D
+        Q, K, V = (split_heads(X, self.heads) for X in (Q, K, V))  # (B, H, …, E)
         if allowed is not None and allowed.ndim == 3:
             allowed = allowed[:, None]  # (B, 1, L, S): the same for all heads
         scores = Q @ K.mT / Q.shape[-1] ** 0.5  # (B, H, L, S)
@@ -249,7 +242,7 @@ class MultiHeadAttention(nn.Module):
 
 @guarded(tensors.sinusoidal_positions)
 def sinusoidal_positions(length, width):
-    """Give each place a row of clock hands (Vaswani et al., 2017, section 3.5).
+    """Give each place a row of hands that turn (Vaswani et al., 2017, section 3.5).
 
     → (length, width): sines in the even columns, cosines in the odd ones.
     """
@@ -259,14 +252,15 @@ def sinusoidal_positions(length, width):
 
 
 @guarded(tensors.rotary)
-def rotary(X, positions=None, base=10000):
+def rotary(X, positions=None):
     """Turn each pair of columns by an angle that grows with place (Su et al., 2024).
 
-    X (…, L, E), positions (…, L), unless given 0 to L − 1 → (…, L, E).
+    X (…, L, width), positions (…, L), by default 0, 1, 2 and so on → like X.
     """
-    L, E = X.shape[-2:]
+    L, width = X.shape[-2:]
     positions = torch.arange(L) if positions is None else positions
-    angles = positions[..., None] * base ** (-torch.arange(0, E, 2) / E)  # (…, L, E/2)
+    speeds = 10000 ** (-torch.arange(0, width, 2) / width)  # those of the waves
+    angles = positions[..., None] * speeds  # (…, L, width / 2)
     x, y, cos, sin = X[..., 0::2], X[..., 1::2], angles.cos(), angles.sin()
     turned = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
-    return turned.flatten(-2).type_as(X)
+    return turned.flatten(-2).type_as(X)  # pairs in one row again, dtype as before
