@@ -47,19 +47,13 @@ def softmax(scores):
 
 @guarded(arrays.dot)
 def dot(Q, K):
-    """Score each query with each key by their dot product (Luong et al., 2015).
-
-    Q (…, L, E), K (…, S, E) → scores (…, L, S).
-    """
+    """Score by q · k: Q (…, L, E), K (…, S, E) → scores (…, L, S)."""
     return Q @ K.mT
 
 
 @guarded(arrays.dot)
 def scaled_dot(Q, K):
-    """Score by q · k / √E (Vaswani et al., 2017).
-
-    Q (…, L, E), K (…, S, E) → scores (…, L, S).
-    """
+    """Score by q · k / √E: Q (…, L, E), K (…, S, E) → scores (…, L, S)."""
     return Q @ K.mT / np.sqrt(Q.shape[-1])
 
 
