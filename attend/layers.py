@@ -248,6 +248,7 @@ def sinusoidal_positions(length, width):
     """
     speeds = 10000 ** (-torch.arange(0, width, 2) / width)  # (width / 2,)
     angles = torch.arange(length)[:, None] * speeds  # (length, width / 2)
+    # each cosine beside its sine, then all the pairs of a place in one row
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 

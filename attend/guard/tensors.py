@@ -207,18 +207,16 @@ def sinusoidal_positions(length, width):
             raise ValueError(f"{name} is {size!r}: expected {wanted}")
 
 
-def rotary(X, positions, base):
-    """Raises TypeError when X holds no floats; ValueError when its width is odd, the
-    positions do not fit its places, or the base is not above 0.
+def rotary(X, positions):
+    """Raises TypeError when X holds no floats; ValueError when its width is odd or the
+    positions do not fit its places.
     """
     if not torch.is_tensor(X) or not X.is_floating_point():
         kind = getattr(X, "dtype", type(X).__name__)
         raise TypeError(f"X must be a tensor of floats, not {kind}")
     shape = f"X has shape {tuple(X.shape)}"
     if X.ndim < 2 or X.shape[-1] % 2:
-        raise ValueError(f"{shape}: expected (…, L, E), with E even")
-    if not isinstance(base, int | float) or not 0 < base < float("inf"):
-        raise ValueError(f"base is {base!r}: expected a number above 0")
+        raise ValueError(f"{shape}: expected (…, L, width), with an even width")
     if positions is None:
         return {}
     positions = torch.as_tensor(positions)
