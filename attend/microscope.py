@@ -49,6 +49,7 @@ class Microscope:
 
     queries (L words), keys (S words), features (Ev words), values (S, Ev);
     scores: {name of a function: (L, S)}, or of a training step with `slider=True`;
+    values may also be {the same names: (S, Ev)}, where training changes them, too;
     masks: {name: allowed (L, S) bool, True = may look}; query, shown: the numbers
     of those shown first; words: other names for what is shown, as in WORDS; hover: a
     mouse over a query is enough. Raises ValueError when shapes do not fit.
@@ -77,6 +78,9 @@ class Microscope:
             raise ValueError("scores is empty: expected {name: scores (L, S)}")
         if not 0 <= shown < len(scores):
             raise ValueError(f"shown is {shown}: expected 0 to {len(scores) - 1}")
+        several = isinstance(values, dict)
+        if several and list(values) != list(scores):
+            raise ValueError(f"values has {list(values)}: expected {list(scores)}")
         if unknown := set(words or {}) - set(WORDS):
             raise ValueError(f"words has {sorted(unknown)}: expected {sorted(WORDS)}")
         choices = [{"name": "none"}]
@@ -86,16 +90,22 @@ class Microscope:
                 given = f"shape {allowed.shape}, dtype {allowed.dtype}"
                 raise ValueError(f"mask {name!r} has {given}: expected {(L, S)} bool")
             choices.append({"name": name, "allowed": allowed.tolist()})
+        functions = [
+            {"name": name, "scores": numbers(f"scores of {name}", e, (L, S))}
+            for name, e in scores.items()
+        ]
+        for one in functions if several else ():
+            name = one["name"]
+            one["values"] = numbers(f"values of {name}", values[name], (S, Ev))
         self.caption = caption
         self.data = {
             "queries": list(map(str, queries)),
             "keys": list(map(str, keys)),
             "features": list(map(str, features)),
-            "values": numbers("values", values, (S, Ev)),
-            "functions": [
-                {"name": name, "scores": numbers(f"scores of {name}", e, (L, S))}
-                for name, e in scores.items()
-            ],
+            "values": functions[shown]["values"]
+            if several
+            else numbers("values", values, (S, Ev)),
+            "functions": functions,
             "masks": choices,
             "query": query,
             "slider": slider,
@@ -130,7 +140,7 @@ class Microscope:
         )
 
     def shown_first(self):
-        """Return what is shown first: {"name": …, "scores": (L, S)}."""
+        """Return what is shown first: {"name": …, "scores": (L, S), …}."""
         return self.data["functions"][self.data.get("shown", 0)]
 
     def rows(self):

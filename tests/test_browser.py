@@ -352,15 +352,16 @@ def check(figure):
     preset = data["masks"][state["mask"]].get("allowed")
     if preset:
         allowed &= np.array(preset[state["query"]])
-    values = np.array(data["values"])
+    shown = data["functions"][state["shown"]]
+    values = np.array(shown.get("values", data["values"]))
     weights = np.zeros(len(values))
     if allowed.any():
         scaled = np.array([state["scores"]]) / state["temperature"]
         weights = attention.softmax(attention.mask(scaled, allowed))[0]
     np.testing.assert_allclose(result["weights"], weights, atol=1e-6)
     np.testing.assert_allclose(result["context"], weights @ values, atol=1e-6)
-    shown = figure.locator(".words tbody .weight .number").all_inner_texts()
-    assert shown == [f"{weight:.2f}" for weight in weights]
+    written = figure.locator(".words tbody .weight .number").all_inner_texts()
+    assert written == [f"{weight:.2f}" for weight in weights]
     return state
 
 

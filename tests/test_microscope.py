@@ -34,6 +34,8 @@ def test_another_processor_stores_the_same_text():
     [
         (3, [[1.0]], r"values has shape \(1, 1\): expected \(2, 1\)"),
         (3, [[1.0], [np.nan]], "values.*finite"),
+        (3, {"mul": [[1.0], [2.0]]}, r"values has \['mul'\]: expected \['dot'\]"),
+        (3, {"dot": [[1.0]]}, r"values of dot has shape \(1, 1\)"),
         (4, {"dot": [[0.0], [1.0]]}, r"scores of dot has shape \(2, 1\)"),
         (4, {}, "scores is empty"),
     ],
@@ -66,6 +68,20 @@ def test_what_is_shown_first_is_the_one_in_the_picture_and_the_table():
     assert "<td>0.25</td><td>0.75</td>" in figure.table()
     assert "b 1.10 and 0.75" in figure.picture()
     assert "shown" not in Microscope(*GIVEN).data  # what is stored stays as it was
+
+
+def test_each_step_may_have_its_own_values(tab):
+    steps = {f"step {n}": [[0.0, 0.0]] for n in range(2)}
+    values = {"step 0": [[0.0], [0.0]], "step 1": [[1.0], [2.0]]}
+    figure = Microscope(*GIVEN[:3], values, steps, shown=1, slider=True)
+    assert figure.data["values"] == [[1.0], [2.0]]
+    assert "<td>1.50</td>" in figure.table()
+    tab.set_content(figure._repr_html_())
+    explained = tab.locator("figure.microscope.is-live .explained")
+    assert explained.inner_text() == "x = 0.50·1 + 0.50·2 = 1.50"
+    tab.get_by_role("slider", name="scoring function").focus()
+    tab.keyboard.press("Home")
+    assert explained.inner_text() == "x = 0.50·0 + 0.50·0 = 0.00"
 
 
 def test_a_slider_walks_through_the_steps_and_a_mouse_need_not_click(tab):
