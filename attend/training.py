@@ -71,23 +71,33 @@ def loss_of(model, source, target, word_dropout=0.0, generator=None):
 
 
 def train(
-    model, pairs, vocabularies, watch=None, fast=True, word_dropout=0.0, **options
+    model,
+    pairs,
+    vocabularies,
+    watch=None,
+    fast=True,
+    word_dropout=0.0,
+    rate=RATE,
+    **options,
 ):
     """Train the model in place; return the loss of every step (steps,), in nats.
 
     `watch(step)` is called before each step and once at the end. Meanwhile the model is
     fast as `attend.speed` has it, unless fast is False. `word_dropout` is that of
-    `loss_of`; the other options are those of `lessons`. Raises FloatingPointError when
-    a loss is not finite, and ValueError when word_dropout is no share.
+    `loss_of`, `rate` the highest learning rate; the other options are those of
+    `lessons`. Raises FloatingPointError when a loss is not finite, and ValueError when
+    word_dropout is no share or the rate not above 0.
     """
     if not 0 <= word_dropout <= 1:
         raise ValueError(f"word_dropout is {word_dropout}: expected a share, 0 to 1")
+    if not 0 < rate < math.inf:
+        raise ValueError(f"rate is {rate}: expected a number above 0")
     plan = lessons(pairs, vocabularies, **options)
     draw = torch.Generator().manual_seed(options.get("seed", 0))
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0, fused=True
+        model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0, fused=True
     )
-    rate = torch.optim.lr_scheduler.LambdaLR(
+    schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: share_of_rate(step, len(plan))
     )
     losses = np.empty(len(plan))
@@ -109,7 +119,7 @@ def train(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            rate.step()
+            schedule.step()
     if watch:
         watch(len(plan))
     model.eval()

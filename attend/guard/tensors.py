@@ -230,11 +230,8 @@ def rotary(X, positions):
     return {"positions": positions}
 
 
-def words(self, source):
-    """Raises TypeError or ValueError unless source (B, S) holds word numbers, no row
-    of it nothing but padding.
-    """
-    known = self.embedding.num_embeddings
+def numbers(source, known):
+    """Raise TypeError or ValueError unless source (B, S) holds numbers below known."""
     if not torch.is_tensor(source) or source.dtype != torch.int64 or source.ndim != 2:
         got = getattr(source, "dtype", type(source).__name__)
         shape = tuple(getattr(source, "shape", ()))
@@ -245,9 +242,28 @@ def words(self, source):
         b, t = ((source < 0) | (source >= known)).nonzero()[0].tolist()
         got = f"source[{b}, {t}] is {source[b, t]}"
         raise ValueError(f"{got}: expected the number of a word, 0 to {known - 1}")
+
+
+def words(self, source):
+    """Raises TypeError or ValueError unless source (B, S) holds word numbers, no row
+    of it nothing but padding.
+    """
+    numbers(source, self.embedding.num_embeddings)
     empty = (source == PAD).all(dim=1)
     if empty.any():
         raise ValueError(f"source[{int(empty.nonzero()[0])}] is nothing but padding")
+
+
+def unpadded_words(self, source):
+    """Raises TypeError or ValueError unless source (B, S) holds word numbers, no
+    padding among them.
+    """
+    numbers(source, self.embedding.num_embeddings)
+    if (source == PAD).any():
+        b, t = (source == PAD).nonzero()[0].tolist()
+        raise ValueError(
+            f"source[{b}, {t}] is padding: expected sentences of one length"
+        )
 
 
 def translator(self, source_words, target_words, width, score, values):
