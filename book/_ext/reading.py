@@ -360,8 +360,8 @@ function splitQuery(query) {
 def minutes(tree):
     """Return the minutes a learner needs: reading, running, answering the questions.
 
-    100 words, 12 lines of shown code a minute, half a minute a figure: fitted to what
-    first readers of the chapters noted.
+    65 words or 8 lines of shown code a minute, three quarters of one for a figure:
+    fitted to what first readers of the chapters noted.
     """
     lines = sum(
         len(code.text_content().strip().splitlines())
@@ -372,7 +372,7 @@ def minutes(tree):
     for other in tree.xpath(".//pre | .//script | .//details | .//svg | .//table"):
         other.drop_tree()
     words = len(tree.text_content().split())
-    return max(1, round(words / 100 + lines / 12 + figures / 2))
+    return max(1, round(words / 65 + lines / 8 + 0.75 * figures))
 
 
 def reading_time(body):
