@@ -19,7 +19,8 @@ from datetime import datetime
 from pathlib import Path
 
 from grading import intake
-from grading.sandbox import NUMPY, ROOT, TEMPORARY, Limits, bubblewrap, library, server
+from grading.book import NUMPY, ROOT, TEMPORARY, library
+from grading.bridge.sandbox import Limits, bubblewrap, server
 
 
 def arguments():
@@ -53,7 +54,7 @@ def digest(*parts):
 
 def code():
     """Return the bytes of what decides about grades, besides source and submission."""
-    files = [*(ROOT / "grading").glob("*.py"), *(ROOT / "attend").glob("*.py")]
+    files = [*(ROOT / "grading").rglob("*.py"), *(ROOT / "attend").rglob("*.py")]
     return b"".join(path.read_bytes() for path in sorted(files))
 
 

@@ -6,8 +6,9 @@ import socket
 import tempfile
 from pathlib import Path
 
-from grading.proxy import Learner
-from grading.sandbox import Died, Limits, Process, bubblewrap, library
+from grading.book import library
+from grading.bridge.sandbox import Died, Limits, Process, bubblewrap
+from grading.bridge.session import Learner
 
 TRIALS = {
     "no network": "import socket; socket.create_connection(('127.0.0.1', PORT), 2)",

@@ -19,9 +19,9 @@ from unittest import mock
 import numpy as np
 from nbformat.v4 import new_output
 
+from grading.bridge.sandbox import Died
+from grading.bridge.session import plain
 from grading.intake import HIDDEN, role
-from grading.proxy import plain
-from grading.sandbox import Died
 
 
 def bound(source):

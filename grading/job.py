@@ -23,10 +23,11 @@ from sqlalchemy.pool import QueuePool
 from traitlets.config import PyFileConfigLoader
 
 from grading import intake
+from grading.book import NUMPY, PLACES, ROOT, SHARED, TEMPORARY, TORCH
+from grading.bridge.sandbox import Limits, Process
+from grading.bridge.session import Learner
 from grading.execute import TwoProcesses, bound
 from grading.page import Page
-from grading.proxy import Learner
-from grading.sandbox import NUMPY, ROOT, TEMPORARY, TORCH, Limits, Process
 
 BASE = {}  # the gradebook that is open: {"path": …}
 
@@ -165,7 +166,7 @@ def grade(task):
         limits = Limits(**task["limits"])
         options = task["library"], limits, task["unsafe"], task["slot"]
         options += (modules(about),)
-        learner = Learner(lambda: Process(*options), about["torch"])
+        learner = Learner(lambda: Process(*options), about["torch"], SHARED, PLACES)
         runner = TwoProcesses(learner, about["names"], limits, task["secret"])
         try:
             scores = through(folder, task, notebook, runner)
@@ -173,6 +174,15 @@ def grade(task):
             learner.close()
         publish(folder, task)
         return outcome(task, scores, runner.report, remarks, same=same)
+
+
+def attempt(task):
+    """Grade, and make a result of whatever goes wrong in the grader itself."""
+    try:
+        return grade(task)
+    except Exception as error:
+        reason = f"the grader failed: {type(error).__name__}: {error}"
+        return outcome(task, {}, {}, [], "crashed", reason[:500])
 
 
 def released(task):

@@ -16,24 +16,15 @@ import time
 from multiprocessing import connection
 
 from grading import job
-from grading.sandbox import server
+from grading.bridge.sandbox import server
 
 FORK = multiprocessing.get_context("fork")
-
-
-def attempt(task):
-    """Grade, and make a result of whatever goes wrong in the grader itself."""
-    try:
-        return job.grade(task)
-    except Exception as error:
-        reason = f"the grader failed: {type(error).__name__}: {error}"
-        return job.outcome(task, {}, {}, [], "crashed", reason[:500])
 
 
 def work(task, pipe):
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # end with the grader
     os.setpgid(0, 0)
-    pipe.send_bytes(json.dumps(attempt(task)).encode())
+    pipe.send_bytes(json.dumps(job.attempt(task)).encode())
 
 
 def run(tasks, options):
@@ -51,7 +42,7 @@ def run(tasks, options):
         importlib.import_module(name)  # once, before the forks
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-        importlib.import_module("grading.mirror")
+        importlib.import_module("grading.bridge.mirror")
     if len(tasks) > 2 * options.jobs:
         job.rehearse(tasks[0])
     gc.freeze()

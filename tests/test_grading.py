@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 from nbgrader import api
 
-from grading import codec, intake, job, page, report, sandbox
+from grading import book, intake, job, page, report
 from grading.__main__ import lateness
+from grading.bridge import codec, sandbox
+from grading.bridge.session import Learner
 from grading.doctor import TRIALS
-from grading.proxy import Learner
 from tests.test_answers import (
     SOLUTIONS,
     answers,
@@ -410,10 +411,10 @@ True
 @pytest.fixture
 def learners(tmp_path):
     """Return a function that starts a process of the fork server for a learner."""
-    path, made = sandbox.library(tmp_path), []
+    path, made = book.library(tmp_path), []
 
     def start(slot=0, **limits):
-        options = path, sandbox.Limits(**limits), False, slot, sandbox.NUMPY
+        options = path, sandbox.Limits(**limits), False, slot, book.NUMPY
         made.append(Learner(lambda: sandbox.Process(*options)))
         made[-1].open()
         return made[-1]

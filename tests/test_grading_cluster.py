@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from grading.sandbox import bubblewrap
+from grading.bridge.sandbox import bubblewrap
 from tests.test_answers import SOLUTIONS
 from tests.test_grading import QUICK, hand_in, rows
 from tools.notebooks import ROOT

@@ -1,6 +1,7 @@
 """House rules, where a program can judge them."""
 
 import ast
+import graphlib
 import re
 import statistics
 import subprocess
@@ -150,6 +151,49 @@ def test_imports_point_one_way():
                 names = [alias.name for alias in node.names]
                 modules = [getattr(node, "module", None) or "", *names]
                 assert not {"grading", "tools", "tests"} & set(modules), path
+
+
+def imports(path, modules):
+    """Yield what a file imports anywhere in it: names, those of modules in full."""
+    home = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = home.split(".")[: -node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            inside = [f"{base}.{alias.name}" for alias in node.names]
+            yield from (x if x in modules else base for x in inside)
+
+
+def graph_of_imports(folders=("attend", "grading", "tools", "tests")):
+    """Return {module: what it imports} of all that is ours."""
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    names = {
+        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in files
+    }
+    return {name: set(imports(path, names)) for name, path in names.items()}
+
+
+def test_imports_go_round_in_no_circle():
+    graph = graph_of_imports()
+    assert len(graph) > 60 and "grading.intake" in graph["grading.__main__"]
+    found = {name: wanted & graph.keys() for name, wanted in graph.items()}
+    list(graphlib.TopologicalSorter(found).static_order())  # or CycleError names it
+
+
+def test_the_bridge_knows_no_class_and_the_class_no_frames():
+    graph = graph_of_imports(["grading"])
+    inside = {name for name in graph if name.startswith("grading.bridge")}
+    flat = {"codec", "worker", "forkserver"}  # how they find each other in the sandbox
+    plain = {*sys.stdlib_module_names, "numpy", "torch", "IPython", "ipykernel"}
+    for name in inside:
+        wanted = {x.split(".")[0] for x in graph[name] - inside - flat}
+        assert wanted <= plain, f"{name} imports {wanted - plain}"
+    doors = {"grading.bridge", "grading.bridge.sandbox", "grading.bridge.session"}
+    for name in graph.keys() - inside:
+        assert graph[name] & inside <= doors, f"{name} looks behind the bridge's doors"
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)

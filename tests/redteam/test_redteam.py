@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from grading.bridge.sandbox import bubblewrap
 from grading.intake import identity, shown
-from grading.sandbox import bubblewrap
 from tests.redteam.cases import CASES, FULL, STEM
 from tools.notebooks import ROOT
 

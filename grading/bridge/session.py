@@ -1,7 +1,6 @@
-"""The trusted side: what stands for the learner's functions, classes and modules.
+"""The trusted side of the line: a session with one learner's process.
 
-Nothing of the learner's is ever evaluated here: calls go to the sandbox, plain data
-comes back. An error comes back as the name of its class and a text.
+An error comes back as the name of its class and a text.
 """
 
 import builtins
@@ -10,13 +9,20 @@ import operator
 import secrets
 import sys
 import time
-from importlib import import_module
 
 import numpy as np
 
-from grading import codec
-from grading.codec import LIMIT, Decoder, Encoder, ProtocolError, frame, receive
-from grading.sandbox import Died
+from grading.bridge import codec
+from grading.bridge.codec import (
+    LIMIT,
+    Decoder,
+    Encoder,
+    ProtocolError,
+    frame,
+    receive,
+)
+from grading.bridge.proxy import Mirrored, Remote
+from grading.bridge.sandbox import Died
 
 ERRORS = "ArithmeticError AssertionError AttributeError BufferError EOFError Exception"
 ERRORS += " FloatingPointError ImportError IndexError KeyError LookupError MemoryError"
@@ -24,7 +30,7 @@ ERRORS += " ModuleNotFoundError NameError NotImplementedError OSError OverflowEr
 ERRORS += " RecursionError RuntimeError TypeError UnboundLocalError UnicodeError"
 ERRORS += " SyntaxError ValueError ZeroDivisionError"
 ERRORS = {name: getattr(builtins, name) for name in ERRORS.split()}
-SHARED = ("numpy", "torch", "attend", "math", "builtins", "_operator", "functools")
+SHARED = {"numpy", "torch", "math", "builtins", "_operator", "functools"}
 
 
 def plain(text, most=2000):
@@ -45,11 +51,11 @@ def error_of(reply):
     return error
 
 
-def importable(x):
+def importable(x, shared):
     """Return [module, name] when both sides can import the very thing, or None."""
     module = "numpy" if isinstance(x, np.ufunc) else getattr(x, "__module__", "")
     name = getattr(x, "__qualname__", None) or getattr(x, "__name__", "")
-    if isinstance(x, Remote) or str(module).split(".")[0] not in SHARED:
+    if isinstance(x, Remote) or str(module).split(".")[0] not in shared:
         return None
     found = sys.modules.get(module)
     for part in name.split("."):
@@ -57,69 +63,26 @@ def importable(x):
     return [module, name] if found is x and found is not None else None
 
 
-class Remote:
-    """A learner's function, class or object: calls and attributes go to the sandbox."""
-
-    def __init__(self, learner, number, kind, name):
-        fields = {"learner": learner, "number": number, "kind": kind}
-        fields |= {"process": learner.process, "__name__": name, "__qualname__": name}
-        self.__dict__.update(fields)
-
-    def __call__(self, *arguments, **named):
-        return self.learner.call(self, arguments, named)
-
-    def __getattr__(self, name):
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return self.learner.call(getattr, (self, name), {})
-
-    def __setattr__(self, name, value):
-        if name in ("__name__", "__qualname__", "__doc__"):
-            self.__dict__[name] = value
-        else:
-            self.learner.call(setattr, (self, name, value), {})
-
-    def __getitem__(self, key):
-        return self.learner.call(operator.getitem, (self, key), {})
-
-    def __len__(self):
-        return int(self.learner.call(len, (self,), {}))
-
-    def __iter__(self):
-        return iter(self.learner.call(list, (self,), {}))
-
-    def __instancecheck__(self, x):
-        same = getattr(type(x), "learner", None) or isinstance(x, Remote | Mirrored)
-        return bool(same) and self.learner.call(isinstance, (x, self), {}) is True
-
-    def __bool__(self):
-        if self.kind in ("function", "class"):
-            return True
-        raise TypeError(f"{self.__name__} is no plain data: a check cannot test it")
-
-    def __eq__(self, other):
-        if self is other or self.kind in ("function", "class"):
-            return self is other
-        raise TypeError(f"{self.__name__} is no plain data: a check cannot compare it")
-
-    __hash__ = object.__hash__
-
-
-class Mirrored:
-    """What stands for a learner's torch module (see mirror.py)."""
-
-
 class Learner:
-    """The session with one learner's process."""
+    """The session with one learner's process.
 
-    def __init__(self, start, torch=False):
-        self.start = start  # () → Process; torch: is it in the notebook?
+    start: () → Process; torch: is it in the notebook?
+    shared: packages, besides the usual ones, that both sides can import;
+    places: names of what a check may patch and the learner's code shall see patched.
+    """
+
+    def __init__(self, start, torch=False, shared=(), places=()):
+        self.start, self.shared = start, SHARED.union(shared)
         self.process, self.spent, self.modules, self.end = None, 0.0, {}, None
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
         self.death = None  # why there is no process
-        # before a check patches anything
-        self.mirror = import_module("grading.mirror") if torch else None
+        self.mirror = None
+        if torch:  # before a check patches anything
+            from grading.bridge import mirror
+
+            self.mirror = mirror
+            self.usual = mirror.functions(places)
 
     def open(self):
         self.close()
@@ -207,10 +170,14 @@ class Learner:
             if owner.process is not self.process:
                 raise Died("crashed", f"the process that made {owner.__name__} ended")
             return {"thing": owner.number}
-        if place := importable(x):
+        if place := importable(x, self.shared):
             return {"import": place}
         torch = sys.modules.get("torch")
-        if torch and isinstance(x, torch.nn.Module) and importable(type(x)):
+        if (
+            torch
+            and isinstance(x, torch.nn.Module)
+            and importable(type(x), self.shared)
+        ):
             usual = torch.nn.Module().__dict__
             own = {k: v for k, v in x.__dict__.items() if k not in usual}
             groups = [dict(part) for part in (x._parameters, x._buffers, x._modules)]
@@ -255,7 +222,7 @@ class Learner:
         if self.mirror:
             torch = sys.modules["torch"]
             settings["grad"] = torch.is_grad_enabled()
-            settings["patched"] = self.mirror.patched()
+            settings["patched"] = self.mirror.patched(self.usual)
             inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
             now = torch.get_rng_state()
             if self.random is None or not torch.equal(now, self.random):

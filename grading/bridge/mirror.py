@@ -6,13 +6,14 @@ what the check changed goes to the sandbox, after it what the learner's code cha
 comes back. Gradients flow through a call by asking the sandbox for a vjp.
 """
 
+from pkgutil import resolve_name
+
 import torch
 from torch import nn
 
-from attend import attention, layers
-from grading import codec
-from grading.codec import Decoder, Encoder, ProtocolError, copies, state
-from grading.proxy import Mirrored, Remote
+from grading.bridge import codec
+from grading.bridge.codec import Decoder, Encoder, ProtocolError, copies, state
+from grading.bridge.proxy import Mirrored, Remote
 
 
 class Mirror(nn.Module, Mirrored):
@@ -67,22 +68,18 @@ def mirror(learner, number, trees, decode):
     return root
 
 
-PLACES = {
-    "attend.attention": attention,
-    "attend.layers": layers,
-    "torch.nn.functional": nn.functional,
-    "torch.nn.MultiheadAttention": nn.MultiheadAttention,
-}
-USUAL = {place: dict(vars(found)) for place, found in PLACES.items()}
+def functions(places):
+    """Return {place: what it holds now}, for modules and classes by name."""
+    return {place: dict(vars(resolve_name(place))) for place in places}
 
 
-def patched():
-    """Return [[place, name, function]] of what a check has put over PLACES."""
+def patched(usual):
+    """Return [[place, name, function]] of what a check has put over the usual."""
     return [
         [place, name, x]
-        for place, found in PLACES.items()
-        for name, x in list(vars(found).items())
-        if x is not USUAL[place].get(name) and callable(x)
+        for place, old in usual.items()
+        for name, x in list(vars(resolve_name(place)).items())
+        if x is not old.get(name) and callable(x)
     ]
 
 

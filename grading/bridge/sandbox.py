@@ -17,16 +17,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
 START = "import sys; sys.path[:0] = {!r}; import forkserver; forkserver.serve(*{!r})"
 MB = 1 << 20
 ENVIRONMENT = "HOME=/tmp TMPDIR=/tmp USER=learner PATH=/usr/bin:/bin LC_ALL=C.UTF-8"
 ENVIRONMENT += " OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"
 ENVIRONMENT += " MPLBACKEND=agg PYTHONHASHSEED=0"
-TEMPORARY = "grading-"  # how the names of temporary folders begin
-NUMPY = "numpy.random", "attend.attention", "attend.check"  # a fork server has ready
-TORCH = (*NUMPY, "attend.data.tasks", "attend.training")
-TORCH += ("torch.fx.experimental.symbolic_shapes", "torch._dynamo")  # loaded late, slow
 
 
 @dataclass(frozen=True)
@@ -50,13 +45,18 @@ class Died(BaseException):
         self.status, self.reason = status, reason
 
 
-def library(folder):
-    """Put what the sandbox imports into a folder of its own, compiled."""
+def library(folder, packages=()):
+    """Put what the sandbox imports into a folder of its own, compiled.
+
+    packages: the folders of packages that learners' code may import.
+    """
     target = Path(folder, "library")
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "attend", target / "attend", ignore=ignore)
+    target.mkdir()
+    for package in packages:
+        shutil.copytree(package, target / package.name, ignore=ignore)
     for name in ("codec.py", "forkserver.py", "worker.py"):
-        shutil.copy(ROOT / "grading" / name, target)
+        shutil.copy(Path(__file__).with_name(name), target)
     compileall.compile_dir(target, quiet=2)
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
