@@ -77,6 +77,19 @@ def test_every_chapter_links_to_its_exercises(pages, book):
         assert exercises in page.xpath("//article//a/@href"), chapter.name
 
 
+def test_the_answer_to_a_prediction_is_covered_with_its_output(pages, book):
+    for chapter in notebooks("chapters"):
+        page = pages[book / "chapters" / f"{chapter.stem}.html"]
+        for answer in page.xpath("//article//p[starts-with(., 'Answer:')]"):
+            cover = answer.getparent()
+            if answer.xpath("ancestor::section[@id='a-closer-look']"):
+                continue
+            text = answer.text_content()[:60]
+            assert cover.get("class") == "covered", f"{chapter.stem}: {text}"
+            outputs = cover.getparent().xpath("./div[contains(@class, 'cell_output')]")
+            assert not [o for o in outputs if not o.xpath(".//figure")], text
+
+
 def test_no_formula_is_left_raw_and_no_reference_broken(pages):
     for path, page in pages.items():
         for element in page.xpath("//article//p | //article//li"):

@@ -67,6 +67,9 @@ CUT = """() => {  // formulas that scroll; rows of printed tables that go on bel
   }
   return cut;
 }"""
+UNCOVER = """() => {  // what a click shows: reasons of a quiz, answers to predictions
+  for (const d of document.querySelectorAll(".quiz details, .covered")) d.open = true;
+}"""
 AXE = """async (dark) => {
   if (dark) document.documentElement.dataset.theme = "dark";
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -129,10 +132,11 @@ def test_every_page_is_whole_light_and_steady(site, book, pages, new_tab):
         requested.clear()
         tab.goto(f"{site}/{name}", wait_until="load")
         settled(tab)
-        if (width := tab.evaluate("document.documentElement.scrollWidth")) > 390:
-            wide.add((name, width))
         if (shift := tab.evaluate("seen.shift")) > SHIFT:
             jumpy.add((name, shift))
+        tab.evaluate(UNCOVER)
+        if (width := tab.evaluate("document.documentElement.scrollWidth")) > 390:
+            wide.add((name, width))
         own = cold = 0
         for url in {url.split("?")[0].split("#")[0] for url in requested}:
             if url.startswith(("data:", "blob:")):
@@ -169,9 +173,7 @@ def test_no_page_has_a_violation_of_wcag_2_2_aa(site, book, pages, new_tab):
         tab.add_style_tag(content="* { transition: none !important; }")
         tab.evaluate(THIN)
         tab.evaluate(axe)
-        tab.evaluate(
-            "document.querySelectorAll('.quiz details').forEach(d => d.open = true)"
-        )
+        tab.evaluate(UNCOVER)
         for dark in (False, True):
             found |= {(name, dark, *one) for one in tab.evaluate(AXE, dark)}
     assert not found
@@ -243,6 +245,7 @@ def test_a_small_phone_shows_every_formula_and_every_printed_row_whole(
     for path in sorted(p for name in folders for p in (book / name).rglob("*.html")):
         tab.goto(f"{site}/{path.relative_to(book).as_posix()}", wait_until="load")
         settled(tab)
+        tab.evaluate(UNCOVER)
         cut |= {(path.name, *what) for what in tab.evaluate(CUT)}
     assert not cut
 
@@ -300,7 +303,7 @@ def test_paper_is_light_and_unfolded(site, tab):
     tab.goto(f"{site}/chapters/05_scoring_functions.html", wait_until="load")
     tab.evaluate("document.documentElement.dataset.theme = 'dark'")
     state = """() => [document.documentElement.dataset.theme,
-      document.querySelectorAll("details.hide:not([open])").length]"""
+      document.querySelectorAll(":is(.hide, .covered):not([open])").length]"""
     before = tab.evaluate(state)
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert tab.evaluate(state) == ["light", 0]
@@ -487,10 +490,11 @@ def test_on_paper_and_without_a_script_there_is_a_picture_and_a_table(
     assert figure.locator(".still svg").is_visible()
     numbers = figure.locator(".still tbody td").all_inner_texts()
     assert numbers[:6] == ["0.60", "0.20", "0.20", "2.40", "0.80", "2.00"]
-    option = plain.locator(".quiz details").first
-    assert not option.locator("p").last.is_visible()
-    option.locator("summary").click()
-    assert option.locator("p").last.is_visible()
+    for folded in (".quiz details", "details.covered"):
+        one = plain.locator(folded).first
+        assert not one.locator("p").last.is_visible()
+        one.locator("summary").click()
+        assert one.locator("p").last.is_visible()
 
 
 def test_the_figure_that_jupyterlab_shows_brings_its_own_script(tab):

@@ -44,7 +44,7 @@ figure, tr, .question, .microscope, div.math { break-inside: avoid; }
 div.highlight pre { font-size: 0.72rem; white-space: pre-wrap; border-radius: 3px; }
 .bd-article figure img { max-height: 105mm; }
 td p, th p { margin: 0; }
-details.hide > summary { display: none !important; }
+details:is(.hide, .covered) > summary { display: none !important; }
 details.hide * { animation: none !important; opacity: 1 !important; }
 .cover { padding-top: 90mm; }
 .cover h1 { font-size: 3rem; }

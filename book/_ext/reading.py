@@ -2,6 +2,7 @@
 
 - Chapters: the questions of `book/quizzes/<stem>.yml` stand before "Exercises", or
   where there is no such section before "You can now".
+- What a *Predict* question asks for is covered until the reader opens it.
 - Chapters and solutions: an estimated reading time below the title; folded cells that
   stand together are one.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
@@ -175,6 +176,44 @@ class FromNotebook(SphinxDirective):
         notebook = nbformat.read(path, as_version=4)
         (cell,) = (c for c in notebook.cells if c.id == self.arguments[1])
         return [raw(cell.outputs[0].data["text/html"])]
+
+
+# ------------------------------------------------------------------ predict, then look
+def cover_answers(app, doctree, docname):
+    """Cover what comes out of the cells between a *Predict* and its **Answer**, too.
+
+    Without a script the cover opens as well, and on paper it is open.
+    """
+    for answer in list(doctree.findall(nodes.paragraph)):
+        place = answer.parent.index(answer)
+        cells = []
+        while place and is_cell(before := answer.parent[place - 1]):
+            cells.insert(0, before)
+            place -= 1
+        asked = place and "Predict: " in answer.parent[place - 1].astext()
+        if not (cells and asked and answer.astext().startswith("Answer:")):
+            continue
+        answer.parent.remove(answer)
+        cells[-1].append(answer)
+        for cell in cells:
+            covered = [part for part in cell if not stays_open(part)]
+            cell.children = [part for part in cell if part not in covered]
+            if covered:
+                names = ["the output"] if len(covered) > (cell is cells[-1]) else []
+                names += ["the answer"] if cell is cells[-1] else []
+                summary = f"Predict first, then open {' and '.join(names)}"
+                start = f'<details class="covered"><summary>{summary}</summary>'
+                cell.extend([raw(start), *covered, raw("</details>")])
+
+
+def stays_open(part):
+    """Whether it is code, or a microscope: there one may look for the answer."""
+    code = "cell_input" in part.get("classes", [])
+    return code or 'class="microscope"' in part.astext()
+
+
+def is_cell(node):
+    return "cell" in getattr(node, "attributes", {}).get("classes", [])
 
 
 # ------------------------------------------------------------------ heat maps as tables
@@ -369,7 +408,8 @@ def minutes(tree):
         if not any(parent.tag == "details" for parent in code.iterancestors())
     )
     figures = len(tree.xpath(".//figure"))
-    for other in tree.xpath(".//pre | .//script | .//details | .//svg | .//table"):
+    kinds = ".//pre | .//script | .//details[not(@class='covered')] | .//svg | .//table"
+    for other in tree.xpath(kinds):
         other.drop_tree()
     words = len(tree.text_content().split())
     return max(1, round(words / 65 + lines / 8 + 0.75 * figures))
@@ -519,6 +559,7 @@ def setup(app):
     app.connect("source-read", add_questions)
     app.connect("source-read", rename_solutions)
     app.connect("source-read", join_folded)
+    app.connect("doctree-resolved", cover_answers)
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
