@@ -99,7 +99,7 @@ def without_cuda(version):
 
 
 def main():
-    if sys.version_info < (3, 11):  # noqa: UP036: it is what is asked
+    if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(f"The book needs Python 3.11 or newer: {sys.executable} is older")
     make_venv()
     print(f"Installing into {VENV.name} (a minute or more, once) ...", flush=True)
