@@ -45,7 +45,7 @@ test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
-experiments: $(VENV)/.ready ## run what chapters 14 and 16 report and is not there yet (an hour or more; goes on where it stopped)
+experiments: $(VENV)/.ready ## run what chapters 14 and 16 report and is not there yet (six hours or more; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.transformer_runs --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.real_sentences

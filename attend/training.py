@@ -8,6 +8,7 @@ A model has `start(source)` and `step(memory, state, words)`, as in `attend.seq2
 `vocabularies` are the source's and the target's. Sentences are sequences of words.
 """
 
+import itertools
 import math
 import os
 import random
@@ -20,7 +21,18 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from attend import speed
-from attend.data.corpus import BOS, EOS, PAD, UNK, Pair, batches
+from attend.data.corpus import (
+    BOS,
+    EOS,
+    LONGEST,
+    PAD,
+    UNK,
+    Pair,
+    batch_of,
+    batches,
+    check_pairs,
+    cuts,
+)
 
 TOKENS = 2_400_000  # target words of one training, EOS included
 RATE, WARM_UP, LAST = 5e-3, 50, 0.03  # the learning rate, its first steps, its end
@@ -34,26 +46,50 @@ def share_of_rate(step, steps):
     return LAST + (1 - LAST) * (1 + math.cos(math.pi * done)) / 2
 
 
-def lessons(pairs, vocabularies, tokens=TOKENS, size=32, seed=0, **options):
-    """Return the Batches of a whole training, as (source, target) tensors.
+class Lessons:
+    """The batches of a whole training, made one by one: an iterable with a length."""
+
+    def __init__(self, steps, batches):
+        self.steps, self.batches = steps, batches
+
+    def __len__(self):
+        return self.steps
+
+    def __iter__(self):
+        return itertools.islice(self.batches(), self.steps)
+
+
+def lessons(
+    pairs, vocabularies, tokens=TOKENS, size=32, seed=0, longest=LONGEST, unknown=False
+):
+    """Return the Lessons of a whole training, (source, target) tensors.
 
     The pairs come again until `tokens` target words are reached: short sentences first
     the first time, with some jitter, then in random order. Each batch has one source
     length. Raises ValueError when tokens is not above 0, and what `batches` raises.
     """
-    if tokens <= 0:
+    if not tokens > 0:
         raise ValueError(f"tokens is {tokens}: expected a number above 0")
-    plan, epoch, jitter = [], 0, random.Random(seed).random
-    while tokens > 0:
-        order = batches(pairs, *vocabularies, size, seed=1000 * seed + epoch, **options)
+    check_pairs(pairs, *vocabularies, longest, unknown)
+
+    def order(epoch):
+        places = cuts(pairs, size, seed=1000 * seed + epoch)
         if epoch == 0:
-            order.sort(key=lambda batch: batch.source.shape[1] + 6 * jitter())
-        for batch in order:
-            if tokens > 0:
-                plan.append(tuple(map(torch.from_numpy, batch[:2])))
-                tokens -= int((batch.target[:, 1:] != PAD).sum())
-        epoch += 1
-    return plan
+            jitter = random.Random(seed).random
+            places.sort(key=lambda batch: len(pairs[batch[0]][0]) + 6 * jitter())
+        return places
+
+    def batches():
+        for places in itertools.chain.from_iterable(map(order, itertools.count())):
+            batch = batch_of(pairs, places, *vocabularies, unknown)
+            yield tuple(map(torch.from_numpy, batch[:2]))
+
+    words = [len(pair[1]) + 1 for pair in pairs]  # EOS included
+    epochs = math.ceil(tokens / sum(words)) - 1  # whole ones, then a part
+    last = order(epochs)
+    left = tokens - epochs * sum(words)
+    reached = np.cumsum([sum(words[place] for place in places) for places in last])
+    return Lessons(epochs * len(last) + int((reached < left).sum()) + 1, batches)
 
 
 def loss_of(model, source, target, word_dropout=0.0, generator=None):

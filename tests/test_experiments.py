@@ -1,247 +1,388 @@
-"""Chapter 14's experiment: its results are complete, its command may be interrupted."""
+"""The experiment of part III: what is stored fits together, and nothing gets lost."""
 
+import ast
 import csv
-import functools
-import time
+import json
+import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import Event
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from attend import evidence
 from attend.data import corpus
 from tools import experiments
-from tools.experiments import (
-    Run,
-    attending,
-    build,
-    execute,
-    finished,
-    load,
-    plain,
-    plan,
-)
+from tools.experiments import PARTS, TUNING, Run, attending, next_rates, plain, plan
 
-NAMES = [f"{first}–{last}" for first, last in corpus.BUCKETS]
-REAL_NAMES = [f"{first}–{last}" for first, last in experiments.REAL_BUCKETS]
-WORDS = {"generated": [*NAMES, "all"], "libreoffice": [*REAL_NAMES, "all"]}
+ROOT = Path(__file__).parents[1]
 
 
-def whole(runs):
-    """Return Counter {(Run, words): 1} of all the lines that the Runs must have."""
-    return Counter((run, words) for run in runs for words in WORDS[run.corpus])
+@cache
+def lines():
+    found = experiments.load(experiments.table())
+    assert found, "run: make experiments"
+    return found
 
 
-def count(lines):
-    return Counter((*finished([line]), line["words"]) for line in lines)
-
-
-def of(run, lines):
-    """Return {words: line} of the lines that belong to the Run."""
-    return {line["words"]: line for line in lines if finished([line]) == {run}}
-
-
-@pytest.fixture(scope="module")
-def results():
-    return load()
+def of(line, key):
+    return float(line[key] or "nan")
 
 
 # What is committed --------------------------------------------------------------------
 
 
-def test_every_planned_run_is_there_whole_and_once(results):
-    assert results, "run: make experiments"
-    found, wanted = count(results), whole(plan())
-    missing, odd = (
-        {run for run, _ in rest} for rest in (wanted - found, found - wanted)
-    )
-    assert not missing, f"{len(missing)} runs are missing; run: make experiments"
-    assert not odd, "twice, or not planned"
+def test_every_stored_run_is_planned_and_stored_once():
+    found = Counter(map(experiments.read, lines()))
+    assert max(found.values()) == 1
+    odd = set(found) - set(plan(PARTS, lines()))
+    assert not odd, "not planned"
 
 
-def test_the_main_comparison_has_five_seeds_of_both_models():
-    assert len(set(plan())) == len(plan()), "a run is planned twice"
-    for options in ({}, {"longest": 20}):
-        for model in (attending, plain):
-            assert {model(seed, **options) for seed in range(5)} <= set(plan())
+def test_there_are_enough_trainings_for_a_frontier():
+    """Different widths and budgets of both models, the searches counted."""
+    fields = "score", "values", "pairs", "longest", "word_dropout", "reverse", "corpus"
+    usual = {attending(0).setting(fields), plain(0).setting(fields)}
+    runs = [experiments.read(line) for line in lines()]
+    runs = [run for run in runs if run.setting(fields) in usual]
+    assert len(runs) >= 40
+    for model in ("with", "without"):
+        corners = {(run.width, run.tokens) for run in runs if run.model == model}
+        assert len(corners) >= 3
 
 
-def test_parameters_are_counted_and_equal_within_five_percent(results):
-    counts = {}
-    for line in results:
-        (run,) = finished([line])
-        counts.setdefault(run._replace(seed=0), set()).add(int(line["parameters"]))
-    assert all(len(sizes) == 1 for sizes in counts.values()), "a seed changes no size"
-    for run in (attending(0), plain(0)):
-        assert counts[run] == {sum(p.numel() for p in build(run).parameters())}
-    rivals = {}  # the settings that the chapter draws side by side
-    for run in counts:
-        if run.width in (64, 62, 128, 124) and not run.reverse:
-            score = (run.score, run.values) in [("", ""), ("additive", "states")]
-            key = (run.corpus, run.pairs, run.longest, run.tokens)
-            if score and (run.corpus, run.width) != ("generated", 128):
-                rivals.setdefault(key, []).extend(counts[run])
-    assert len(rivals[("generated", 30_000, 40, 2_400_000)]) == 2
-    for sizes in rivals.values():
-        assert max(sizes) / min(sizes) < 1.05, rivals
+def test_each_result_has_the_rate_that_its_search_chose():
+    found = experiments.searches(lines())
+    for line in lines():
+        run = experiments.read(line)
+        assert line["stage"] == ("search" if run.seed == TUNING else "result")
+        if run.seed != TUNING:
+            assert next_rates(found[run.search()]) == ([], run.rate), run.name()
 
 
-def test_results_are_in_their_range(results):
-    test = experiments.data(80, corpus.LONGEST, "").test
-    sizes = Counter(NAMES[corpus.bucket(len(pair.source))] for pair in test)
-    sizes["all"] = len(test)
-    for line in results:
-        if line["corpus"] == "generated":
-            assert int(line["sentences"]) == sizes[line["words"]]
-            assert (line["aer"] != "") == (line["model"] == "with")
-        measures = [line[name] for name in ("bleu", "exact", "accuracy", "aer")]
-        assert all(0 <= float(value) <= 100.01 for value in measures if value), line
-        assert float(line["seconds"]) > 1
+def test_every_search_tries_the_same_rates():
+    for search, tried in experiments.searches(lines()).items():
+        if next_rates(tried)[1]:
+            assert set(experiments.RATES) <= set(tried), search.name()
+    assert len(experiments.RATES) >= 5
 
 
-def test_a_run_comes_out_again(results):
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_the_counts_belong_to_the_results_and_give_their_measures(part):
+    results = [line for line in lines() if line["stage"] == "result"]
+    for real in {line["corpus"] for line in results}:
+        chosen = [line for line in results if line["corpus"] == real]
+        runs = [experiments.read(line) for line in chosen]
+        path = experiments.counts_file(runs[0], part)
+        with np.load(path) as stored:
+            assert set(stored) == {"sentences", *(run.name() for run in runs)}
+        rows = evidence.counts(path, [run.name() for run in runs])
+        assert rows.shape[1:] == (1_000, len(evidence.COLUMNS))
+        for measure in ("bleu", "exact", "accuracy", "aer"):
+            values = evidence.value(rows, measure)
+            assert (values <= 100.01).all()
+            for line, one in zip(chosen, values, strict=True):
+                if part == "validation" and line[measure]:
+                    assert of(line, measure) == pytest.approx(one, abs=0.006)
+
+
+def test_lines_say_what_was_run_where_and_when():
+    for line in lines():
+        for key in ("machine", "date", "python", "torch", "seconds", "parameters"):
+            assert line[key], line
+        assert (line["aer"] != "") == (
+            line["model"] == "with" and line["corpus"] == "generated"
+        )
+
+
+def test_parameters_are_counted_and_equal_within_five_percent():
+    sizes = {}
+    for line in lines():
+        run = experiments.read(line)
+        sizes.setdefault((run.model, run.width, run.score), set()).add(
+            int(line["parameters"])
+        ) if run.corpus == "generated" else None
+    assert all(len(found) == 1 for found in sizes.values())
+    rivals = [("with", 64, "additive"), ("without", 62, "")]
+    for key, run in zip(rivals, (attending(0), plain(0)), strict=True):
+        model = experiments.build(run)
+        assert sizes[key] == {sum(p.numel() for p in model.parameters())}
+    first, second = (min(sizes[key]) for key in rivals)
+    assert max(first, second) / min(first, second) < 1.05
+
+
+def cheapest(wanted):
+    """Return the line of the run that costs least among those wanted."""
+    return min(filter(wanted, lines()), key=lambda line: of(line, "seconds"))
+
+
+KINDS = {
+    "with attention": lambda line: (
+        line["model"] == "with" and line["stage"] == "result"
+    ),
+    "without attention": lambda line: line["model"] == "without",
+    "a search": lambda line: line["stage"] == "search" and line["model"] == "with",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_comes_out_again(kind):
     """Another processor rounds differently: the same training is then one more seed."""
-    run = attending(0, tokens=300_000)
-    again = {line["words"]: line for line in execute(run)}
-    assert list(again) == WORDS["generated"]
-    seeds = [of(r, results) for r in plan() if r == run._replace(seed=r.seed)]
-    for name in ("parameters", "sentences"):
-        assert all(again[words][name] == seeds[0][words][name] for words in again)
-    for name in ("bleu", "exact", "accuracy", "aer"):
-        values = [[float(line[name]) for line in seed.values()] for seed in seeds]
-        spread = np.std(values, axis=0, ddof=1)  # of each length, over the seeds
-        margin = 1 + 5 * np.sqrt((spread**2).mean())
-        got = [float(again[words][name]) for words in seeds[0]]
-        assert np.abs(np.subtract(got, values[0])).max() < margin, name
+    line = cheapest(KINDS[kind])
+    again, stored = experiments.execute(experiments.read(line))
+    assert ("test" in stored) == (line["stage"] == "result")
+    for key in ("parameters", "stage", *Run._fields):
+        assert again[key] == line[key]
+    margins = {"bleu": 6, "exact": 6, "accuracy": 3, "aer": 8, "36–40": 8}
+    for name, margin in margins.items():
+        if line[name]:
+            assert of(again, name) == pytest.approx(of(line, name), abs=margin), name
+    if "query variance before" in line and line["query variance before"]:
+        for name in ("query variance before", "key variance before"):
+            assert of(again, name) == pytest.approx(of(line, name), rel=1e-2)
+
+
+# The test set -------------------------------------------------------------------------
+
+# where a test set may be read: by the one function, in its chapter, in the first
+# experiment, whose table that chapter still draws, and where the splits are made
+OPEN = {
+    "tools/experiments.py",
+    "tools/first_experiment.py",
+    "tools/real_sentences.py",
+    "chapters/14_with_and_without.ipynb",
+    "attend/data/corpus.py",
+    "attend/data/real_text.py",
+}
+
+
+def python(path):
+    if path.suffix == ".py":
+        return path.read_text(encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    return "\n".join(text for text in code if not text.startswith("%%"))
+
+
+def readers(source):
+    """Return the functions (or "") of a text that read a .test or a stored test."""
+    found = []
+
+    def visit(node, function):
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        if isinstance(node, ast.Attribute) and node.attr == "test":
+            found.append(function)
+        if isinstance(node, ast.Constant) and node.value in (
+            "14_test.npz",
+            "14_real_test.npz",
+        ):
+            found.append(function)
+        for child in ast.iter_child_nodes(node):
+            visit(child, function)
+
+    visit(ast.parse(source), "")
+    return found
+
+
+def test_nothing_but_one_function_reads_the_test_set():
+    parts = "attend/**/*.py", "tools/*.py", "chapters/*.ipynb", "solutions/*/*.ipynb"
+    files = [path for part in parts for path in ROOT.glob(part)]
+    assert len(files) > 40
+    for path in files:
+        name = path.relative_to(ROOT).as_posix()
+        if name not in OPEN:
+            assert not readers(python(path)), f"{name} reads the test set"
+    assert readers(python(ROOT / "tools/experiments.py")) == ["open_test"]
+
+
+def test_a_reader_of_the_test_set_is_found():
+    assert readers("a = splits.test") == [""]
+    assert readers("def f():\n    return np.load('14_test.npz')") == ["f"]
+    assert readers("a = splits.validation, tester.tests, 'test'") == []
+
+
+def test_a_search_cannot_open_the_test_set():
+    with pytest.raises(ValueError, match="search must not see the test set"):
+        experiments.open_test(attending(TUNING, rate=1e-3))
+    assert experiments.open_test(plain(0)) == corpus.splits(train=80).test
+
+
+# The plan -----------------------------------------------------------------------------
+
+
+def test_a_search_goes_on_until_the_best_lies_inside():
+    rates = experiments.RATES
+    assert next_rates({}) == (list(rates), None)
+    assert next_rates({rates[2]: 50}) == ([r for r in rates if r != rates[2]], None)
+    inside = dict(zip(rates, [1, 2, 5, 3, 0], strict=True))
+    assert next_rates(inside) == ([], rates[2])
+    low = dict(zip(rates, [5, 4, 3, 2, 1], strict=True))
+    assert next_rates(low) == ([rates[0] / 2], None)
+    assert next_rates(low | {rates[0] / 2: 4}) == ([], rates[0])
+    high = dict(zip(rates, [1, 2, 3, 4, 5], strict=True))
+    assert next_rates(high) == ([rates[-1] * 2], None)
+    far = high | {rates[-1] * 2: 6, experiments.MOST: 7}
+    assert next_rates(far) == ([], experiments.MOST), "and no further"
+
+
+def test_both_models_are_searched_alike_and_once_for_all_seeds():
+    runs = plan(["size"])
+    for model in ("with", "without"):
+        tried = [run.rate for run in runs if run.model == model and run.seed == TUNING]
+        assert tuple(tried) == experiments.RATES
+    assert [run.rate for run in runs if run.seed != TUNING] == [0.0] * 6
+
+
+def test_the_plan_takes_the_rate_that_was_found():
+    found = []
+    for search in (attending(0).search(), plain(0).search()):
+        for rate, bleu in zip(experiments.RATES, [1, 2, 3, 9, 4], strict=True):
+            run = search._replace(rate=rate)
+            found.append(
+                {k: str(v) for k, v in run._asdict().items()} | {"bleu": str(bleu)}
+            )
+    results = [run for run in plan(["size"], found) if run.seed != TUNING]
+    assert {run.rate for run in results} == {experiments.RATES[3]}
+    capped = attending(0, longest=20, pairs=90_000, word_dropout=0.2, values="words")
+    assert capped.search() == attending(0).search(), "these do not enter the search"
+
+
+def test_tuning_is_the_searches_of_all_parts():
+    runs = plan(["tuning"])
+    assert {run.seed for run in runs} == {TUNING}
+    assert set(runs) == {run for run in plan() if run.seed == TUNING}
+
+
+def test_five_seeds_where_a_claim_rests_on_them():
+    runs = plan()
+    assert len(set(runs)) == len(runs)
+    for run in (attending(0), plain(0), attending(0, longest=20), plain(0, longest=20)):
+        assert {run._replace(seed=seed) for seed in range(5)} <= set(runs)
+    kinds = {run.score for run in runs if run.score and run.values == "states"}
+    assert {"flat", "location", "one layer", "scaled dot", "normalised dot"} <= kinds
+
+
+def test_a_run_has_a_name_of_its_own():
+    names = [run.name() for run in plan()]
+    assert len(set(names)) == len(names)
 
 
 # Interruptions ------------------------------------------------------------------------
 
 
-class Pool:
-    """Stands for the pool of processes: runs one thing after another, when asked."""
-
-    def __init__(self, *arguments, **options):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return False
-
-    def shutdown(self, **options):
-        pass
-
-    def submit(self, function, *arguments):
-        job = functools.partial(function, *arguments)
-        job.result = functools.cache(job)
-        return job
+class Threads(ThreadPoolExecutor):
+    def __init__(self, jobs, **options):
+        super().__init__(jobs)
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     pass
 
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Give `make experiments` a plan of five stub runs; return its table and a start.
-
-    start(runs) lets that many of the runs end before the power goes; it returns the
-    runs that were executed.
-    """
-    path, executed = tmp_path / "results.csv", []
+    """Let `work` execute stubs of the part "size"; return what it executed, a start."""
+    executed, lock = [], threading.Lock()
 
     def stub(run):
-        executed.append(run)
-        about = {key: str(value) for key, value in run._asdict().items()}
-        return [
-            about | {"words": words, "bleu": str(run.seed)}
-            for words in WORDS["generated"]
-        ]
+        with lock:
+            executed.append(run)
+        if stub.power is not None and len(executed) > stub.power:
+            raise Interrupted
+        if run in stub.broken:
+            raise ArithmeticError(run.name())
+        bleu = 90 - abs(run.rate - 4e-3) * 1000
+        line = {key: str(value) for key, value in run._asdict().items()}
+        line |= dict.fromkeys(["seconds", *experiments.MEASURES, "36–40"], "1")
+        counts = np.full((3, 8), run.seed % 50), np.full((3, 3), 7)
+        stored = {"validation": counts}
+        if run.seed != TUNING:
+            stored["test"] = counts
+        return line | {"bleu": str(bleu)}, stored
 
-    def start(runs=None):
-        def some(jobs):
-            yield from jobs[:runs]
-            if runs is not None:
-                raise Interrupted
+    stub.power, stub.broken = None, ()
+    monkeypatch.setattr(experiments, "ProcessPoolExecutor", Threads)
+    monkeypatch.setattr(experiments, "execute", stub)
 
-        monkeypatch.setattr(experiments, "as_completed", some)
+    def start(power=None, broken=()):
+        stub.power, stub.broken = power, broken
         executed.clear()
         try:
-            experiments.main()
+            return experiments.work(["size"], 1, tmp_path), list(executed)
         except Interrupted:
-            pass
-        return list(executed)
+            return None, executed[:-1]
 
-    five = [plain(0), attending(0), plain(1, longest=20), plain(1), attending(1)]
-    for name, stand_in in {
-        "plan": lambda: five,
-        "execute": stub,
-        "ProcessPoolExecutor": Pool,
-        "load": functools.partial(experiments.load, path),
-        "save": functools.partial(experiments.save, path=path),
-    }.items():
-        monkeypatch.setattr(experiments, name, stand_in)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    monkeypatch.setattr("sys.argv", ["experiments", "--jobs", "1"])
-    return five, path, start
+    return start, tmp_path
 
 
-@pytest.mark.parametrize("first", range(6))
-def test_an_interrupted_experiment_goes_on_where_it_stopped(small, first):
-    five, path, start = small
-    assert start(first) == five[:first]
-    assert finished(load(path)) == set(five[:first]), "what is finished is on the disk"
-    assert start() == five[first:], "what is finished is not done again"
-    assert count(load(path)) == whole(five)
-    before = path.read_bytes()
-    assert start() == [] and path.read_bytes() == before
+def everything():
+    searches = [
+        m(TUNING, rate=r) for m in (attending, plain) for r in experiments.RATES
+    ]
+    return {*searches} | {
+        model(seed, rate=4e-3) for model in (attending, plain) for seed in range(3)
+    }
 
 
-def test_a_run_that_fails_stops_those_that_wait(small, monkeypatch):
-    five, path, start = small
-    works, begun, stopped = experiments.execute, [], Event()
-
-    class Threads(ThreadPoolExecutor):
-        def __init__(self, jobs, **options):
-            super().__init__(jobs)
-
-        def shutdown(self, **options):
-            super().shutdown(**options)
-            stopped.set()
-
-    def execute(run):
-        begun.append(run)
-        if run == five[1]:
-            while not path.exists():  # the first run's results come before the failure
-                time.sleep(0.01)
-            raise FloatingPointError("the loss is nan")
-        if run != five[0]:
-            stopped.wait(10)
-        return works(run)
-
-    monkeypatch.setattr(experiments, "execute", execute)
-    monkeypatch.setattr(experiments, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(experiments, "as_completed", as_completed)
-    with pytest.raises(FloatingPointError):
-        experiments.main()
-    assert finished(load(path)) == {five[0]}
-    assert begun in (five[:2], five[:3]), "at most the one that had begun went on"
+def whole(folder):
+    """Check that the table and the counts in a folder fit; return the Runs."""
+    runs = [experiments.read(line) for line in experiments.load(folder / "14_runs.csv")]
+    results = {run.name() for run in runs if run.seed != TUNING}
+    for part in ("validation", "test") if results else ():
+        with np.load(folder / f"14_{part}.npz") as stored:
+            assert results <= set(stored)
+            for run in runs:
+                if run.seed != TUNING:
+                    assert (stored[run.name()] == run.seed).all()
+    assert len(set(runs)) == len(runs)
+    return set(runs)
 
 
-def test_many_interruptions_lose_nothing(small):
-    five, path, start = small
-    executed = [run for _ in range(5) for run in start(1)]
-    assert executed == five and finished(load(path)) == set(five)
+def test_all_is_run_once(small):
+    start, folder = small
+    failed, executed = start()
+    assert not failed and len(executed) == 16
+    assert whole(folder) == set(executed) == everything()
+    assert start() == (set(), []), "and not again"
+
+
+@pytest.mark.parametrize("power", [0, 1, 4, 5, 9, 12, 15])
+def test_what_was_interrupted_goes_on_where_it_stopped(small, power):
+    start, folder = small
+    _, first = start(power)
+    assert len(first) == power and whole(folder) == set(first)
+    _, second = start()
+    assert not set(first) & set(second) and whole(folder) == everything()
+
+
+def test_a_run_that_raises_loses_no_other(small, capsys):
+    start, folder = small
+    bad = attending(1, rate=4e-3)
+    failed, executed = start(broken=[bad])
+    assert failed == {bad} and len(executed) == 16
+    assert whole(folder) == everything() - {bad}
+    said = capsys.readouterr().err
+    assert bad.name() in said and "ArithmeticError" in said
+    assert start() == (set(), [bad]), "it is tried again the next time"
+
+
+def test_a_search_that_raises_stops_its_results_only(small):
+    start, folder = small
+    bad = plain(TUNING, rate=2e-3)
+    failed, _ = start(broken=[bad])
+    assert failed == {bad}
+    left = {run for run in everything() if run.model == "without"}
+    assert everything() - whole(folder) == {bad} | {r for r in left if r.seed != TUNING}
 
 
 def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkeypatch):
-    five, path, start = small
-    start(2)
-    before = path.read_bytes()
+    start, folder = small
+    start(12)
+    before = (folder / "14_runs.csv").read_bytes()
 
     class Torn(csv.DictWriter):
         def writerows(self, lines):
@@ -250,21 +391,63 @@ def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkey
 
     with monkeypatch.context() as torn:
         torn.setattr(experiments.csv, "DictWriter", Torn)
-        assert start() == five[2:3]
-    assert path.read_bytes() == before
-    assert start() == five[2:] and finished(load(path)) == set(five)
-
-
-def test_the_table_gives_back_the_very_runs(small):
-    five, path, start = small
+        start()
+    assert (folder / "14_runs.csv").read_bytes() == before
     start()
-    for line in load(path):
-        (run,) = finished([line])
-        assert isinstance(run, Run) and run in five
-        assert line["bleu"] == str(run.seed)
+    assert whole(folder) == everything()
 
 
-def test_a_run_builds_the_same_weights_each_time():
-    for run in (attending(3, "general", "words"), plain(3)):
-        one, other = (build(run).state_dict() for _ in range(2))
-        assert all(torch.equal(one[name], other[name]) for name in one)
+def test_counts_of_other_sentences_are_refused(tmp_path):
+    run, counts = plain(0, rate=1e-3), np.zeros((3, 8), int)
+    line = {key: str(value) for key, value in run._asdict().items()}
+    experiments.keep(run, line, {"test": (counts, np.full((3, 3), 5))}, tmp_path)
+    other = run._replace(seed=1)
+    with pytest.raises(ValueError, match="14_test.npz holds other sentences"):
+        experiments.keep(other, line, {"test": (counts, np.full((3, 3), 6))}, tmp_path)
+    assert len(experiments.load(experiments.table(tmp_path))) == 1
+
+
+# Models that no chapter builds --------------------------------------------------------
+
+
+@pytest.mark.parametrize("score", experiments.SCORES)
+def test_every_score_trains_and_gives_weights(score):
+    run = attending(0, 16, score=score)
+    model = experiments.build(run)
+    source, words = torch.randint(4, 100, (2, 5)), torch.randint(4, 100, (2, 3))
+    logits, weights = model(source, words)
+    assert weights.shape == (2, 3, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3))
+    logits.square().mean().backward()
+    used = [p.grad is not None for p in model.attention.parameters()]
+    assert used.count(False) == 0
+
+
+def test_what_a_score_may_and_may_not_look_at():
+    torch.manual_seed(0)
+    Q, K = torch.randn(1, 4, 16), torch.randn(1, 6, 16)
+    weights = {
+        kind: experiments.SCORES[kind](16)(Q, K).expand(1, 4, 6).softmax(-1)
+        for kind in (*experiments.CONTROLS, *experiments.SCALES)
+    }
+    torch.testing.assert_close(weights["flat"], torch.full((1, 4, 6), 1 / 6))
+    one = weights["one layer"]
+    torch.testing.assert_close(one, one[:, :1].expand(1, 4, 6))  # any query, the same
+    assert one.std() > 0.01
+    torch.testing.assert_close(weights["learned scale"], weights["scaled dot"])
+    longer = experiments.SCORES["normalised dot"](16)(9 * Q, K / 7).softmax(-1)
+    torch.testing.assert_close(longer, weights["normalised dot"], atol=1e-3, rtol=1e-3)
+
+
+def test_spreads_are_those_of_the_queries_and_keys():
+    splits, vocabularies = corpus.splits(train=80), corpus.vocabularies()
+    model = experiments.build(attending(0, 16, score="scaled dot"))
+    found = experiments.spreads(model, splits.validation[:40], vocabularies)
+    assert list(found) == list(experiments.SPREADS)
+    keys = []
+    for pair in splits.validation[:40]:
+        source = torch.tensor([vocabularies[0].encode(pair.source)])
+        keys.append(model.encoder(source)[0].flatten())
+    wanted = torch.cat(keys).var().item()
+    assert found["key variance"] == pytest.approx(wanted, abs=1e-3)
+    assert experiments.spreads(experiments.build(plain(0, 16)), [], vocabularies) == {}

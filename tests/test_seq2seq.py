@@ -363,6 +363,46 @@ def test_lessons_are_the_same_for_the_same_seed():
     assert flat[0] == flat[1] != flat[2]
 
 
+@pytest.mark.parametrize("share", [0.3, 1, 1.001, 2, 2.6])
+def test_lessons_are_made_as_they_are_asked_for(share, monkeypatch):
+    some, made, true_batch_of = pairs(100), [], training.batch_of
+    words = sum(len(pair.target) + 1 for pair in some)
+
+    def batch_of(*arguments):
+        made.append(batch := true_batch_of(*arguments))
+        return batch
+
+    monkeypatch.setattr(training, "batch_of", batch_of)
+    plan = training.lessons(some, WORDS, tokens=share * words, size=8, seed=2)
+    assert not made, "the length is known before"
+    for number, (source, _) in enumerate(plan, start=1):
+        assert len(made) == number and (made[-1].source == source.numpy()).all()
+    assert len(made) == len(plan) > 0
+    epochs = [batches(some, *WORDS, 8, seed=2_000 + e) for e in range(3)]
+    first = len(epochs[0])
+    assert len({len(epoch) for epoch in epochs}) == 1
+    later = [batch.index.tolist() for epoch in epochs[1:] for batch in epoch]
+    assert [b.index.tolist() for b in made[first:]] == later[: len(made[first:])]
+    seen = sorted(place for batch in made[:first] for place in batch.index.tolist())
+    assert share < 1 or seen == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "options", "message"),
+    [
+        (2, Pair((), ("u",)), {}, "pair 2: sentence is empty"),
+        (2, Pair(("a", "never"), ("u",)), {}, "pair 2: word 1 .*'never'"),
+        (2, Pair(("a",) * 9, ("u",)), {"longest": 8}, "pair 2 has 9 source words"),
+        (2, Pair("a b", ("u",)), {}, "pair 2: .*one str"),
+    ],
+)
+def test_lessons_refuse_before_they_begin(place, given, options, message):
+    some = [pair._replace(source=pair.source[:8]) for pair in pairs(5)]
+    some[place] = given
+    with pytest.raises((TypeError, ValueError), match=message):
+        training.lessons(some, WORDS, tokens=10, **options)
+
+
 def test_lessons_go_from_short_to_long_and_then_at_random():
     some = pairs(600, longest=30)
     words = sum(len(pair.target) + 1 for pair in some)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attend import training
 from attend.data import corpus
-from tools import experiments
+from tools import first_experiment as experiments
 
 STORED = Path(__file__).parents[1] / "chapters" / "14_real_sentences.json"
 SHOWN = "select the subscript option and click ok .", "to show or hide text ."

@@ -12,6 +12,7 @@ are spread evenly over the BUCKETS by construction: a sentence is drawn from the
 import operator
 import random
 from bisect import bisect_right
+from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
@@ -183,6 +184,18 @@ def vocabularies():
     return tuple(Vocabulary(sorted(set().union(*side))) for side in sides)
 
 
+def glosses(pairs):
+    """Return {target word: the source word that its sure links name most often}.
+
+    Words without a sure link, such as Chinese measure words, are left out.
+    """
+    named = {}
+    for pair in pairs:
+        for j, i in sorted(pair.sure):
+            named.setdefault(pair.target[i], Counter())[pair.source[j]] += 1
+    return {word: counts.most_common(1)[0][0] for word, counts in named.items()}
+
+
 class Batch(NamedTuple):
     """Pairs whose source sentences have one length S, as numbers.
 
@@ -205,37 +218,68 @@ def batches(pairs, source, target, size=32, seed=None, longest=LONGEST, unknown=
     shuffled. Raises ValueError naming the pair that is empty, holds an unknown word or
     has more than `longest` source words.
     """
-    size, longest = _integer("size", size, 1), _integer("longest", longest, 1)
+    check_pairs(pairs, source, target, longest, unknown)
+    return [
+        batch_of(pairs, places, source, target, unknown)
+        for places in cuts(pairs, size, seed)
+    ]
+
+
+def check_pairs(pairs, source, target, longest=LONGEST, unknown=False):
+    """Refuse the pairs that `batches` would, without the time that it takes."""
+    longest = _integer("longest", longest, 1)
     if not len(pairs):
         raise ValueError("pairs is empty: there is nothing to put into batches")
-    rows, by_length = [], {}
-    for place, pair in enumerate(pairs):
-        try:
-            row = source.encode(pair[0], unknown), target.encode(pair[1], unknown)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"pair {place}: {error}") from None
+    sides = [[pair[side] for pair in pairs] for side in (0, 1)]
+    usual = all(type(s) in (tuple, list) and s for side in sides for s in side)
+    if usual and max(map(len, sides[0])) <= longest:
+        words = [set().union(*side) for side in sides]
+        if (
+            unknown
+            or words[0] <= source.index.keys()
+            and words[1] <= target.index.keys()
+        ):
+            return
+    for place, pair in enumerate(pairs):  # which one is it?
+        row = _encoded(place, pair, source, target, unknown)
         if len(row[0]) > longest:
             raise ValueError(
                 f"pair {place} has {len(row[0])} source words, more than the limit "
                 f"of {longest}: {' '.join(pair[0][:8])} …"
             )
-        rows.append(row)
-        by_length.setdefault(len(row[0]), []).append(place)
+
+
+def _encoded(place, pair, source, target, unknown):
+    """Return the numbers of both sides of a pair, or name the pair."""
+    try:
+        return source.encode(pair[0], unknown), target.encode(pair[1], unknown)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"pair {place}: {error}") from None
+
+
+def cuts(pairs, size=32, seed=None):
+    """Return which pairs make the Batches of `batches`, a list of places for each."""
+    size, by_length = _integer("size", size, 1), {}
+    for place, pair in enumerate(pairs):
+        by_length.setdefault(len(pair[0]), []).append(place)
     rng = None if seed is None else random.Random(_integer("seed", seed, 0))
     cut = []
     for length in sorted(by_length):
         places = _shuffled(by_length[length], rng)
         if rng:
-            places.sort(key=lambda place: len(rows[place][1]))
+            places.sort(key=lambda place: len(pairs[place][1]))
         cut += [places[i : i + size] for i in range(0, len(places), size)]
-    return [
-        Batch(
-            np.array([rows[place][0] for place in places]),
-            pad([[BOS, *rows[place][1], EOS] for place in places]),
-            np.array(places),
-        )
-        for places in _shuffled(cut, rng)
-    ]
+    return _shuffled(cut, rng)
+
+
+def batch_of(pairs, places, source, target, unknown=False):
+    """Return the Batch of the pairs at these places."""
+    rows = [_encoded(place, pairs[place], source, target, unknown) for place in places]
+    return Batch(
+        np.array([row[0] for row in rows]),
+        pad([[BOS, *row[1], EOS] for row in rows]),
+        np.array(places),
+    )
 
 
 def pad(rows, value=PAD):
