@@ -26,7 +26,11 @@ COLUMNS = (
     "links right",  # |A ∩ S| + |A ∩ P| of Och and Ney (2003)
 )
 SHARED = 3  # the first columns belong to the sentences, the others to a training
-T = 0, 0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26  # 95 %, by number
+# Student's 95 %, by 1 / degrees of freedom
+T = (
+    [0, 1 / 20, 1 / 10, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 1],
+    [*(1.96, 2.09, 2.23, 2.45, 2.78, 3.18, 4.30, 12.71)],
+)
 
 
 class Interval(NamedTuple):
@@ -58,6 +62,32 @@ def runs(words, n):
     return Counter(zip(*(words[k:] for k in range(n)), strict=False))
 
 
+def right_links(found, pairs):
+    """Return |A ∩ S| + |A ∩ P| of each pair, (n,): found links against the gold ones.
+
+    With these in the last of the COLUMNS, and what the sentences share, "aer" can be
+    measured of any aligner; see `of_links`.
+    """
+    both = zip(found, pairs, strict=True)
+    return np.array([len(mine & p.sure) + len(mine & p.possible) for mine, p in both])
+
+
+def of_links(found, pairs):
+    """Return counts (1, sentences, COLUMNS) that know the "aer" of links alone.
+
+    found: for each pair the links {(source, target)}, one for each target word.
+    """
+    rows = np.zeros((1, len(pairs), len(COLUMNS)), int)
+    rows[0, :, :SHARED] = shared(pairs)
+    rows[0, :, -1] = right_links(found, pairs)
+    return rows
+
+
+def shared(pairs):
+    """Return the COLUMNS that belong to the sentences, (n, SHARED)."""
+    return np.array([[len(p.source), len(p.target), len(p.sure)] for p in pairs])
+
+
 def counts(path, names):
     """Return the counts (runs, sentences, COLUMNS) of the named runs of a file.
 
@@ -68,13 +98,18 @@ def counts(path, names):
         return np.array([np.hstack([shared, stored[name]]) for name in names], int)
 
 
-def of_sums(rows, measure):
-    """Return a measure of counts (…, sentences, COLUMNS) in percent, of their sums."""
-    sums = rows.sum(axis=-2)
-    source, target, sure, *right, words, exact, following, links = np.moveaxis(
-        sums, -1, 0
-    )
-    n = rows.shape[-2]
+def _laid_out(rows):
+    """Return counts with what BLEU sums besides: how many runs of 1 to 4, and a 1."""
+    words = rows[..., COLUMNS.index("words")]
+    runs = [np.maximum(words - k, 0) for k in range(4)]
+    return np.concatenate([rows, np.stack([*runs, words * 0 + 1], -1)], axis=-1)
+
+
+def _of_sums(sums, measure):
+    """Return a measure in percent of sums of laid out counts (…, COLUMNS and 5)."""
+    columns = np.moveaxis(sums, -1, 0)
+    source, target, sure, *right, words, exact, following, links = columns[:-5]
+    *totals, n = columns[-5:]
     if measure == "exact":
         return 100 * exact / n
     if measure == "accuracy":
@@ -82,13 +117,11 @@ def of_sums(rows, measure):
     if measure == "aer":
         return 100 - 100 * links / (target + sure)
     if measure == "bleu":
-        lengths = rows[..., COLUMNS.index("words")]
-        totals = [np.maximum(lengths - k, 0).sum(axis=-1) for k in range(4)]
-        return bleu_of(np.stack(right, -1), np.stack(totals, -1), words, target)
+        return _bleu(np.stack(right, -1), np.stack(totals, -1), words, target)
     raise ValueError(f'measure is {measure!r}: expected "bleu", "exact" and so on')
 
 
-def bleu_of(right, totals, words, target):
+def _bleu(right, totals, words, target):
     """Return BLEU in percent: right and totals (…, 4), words and target (…)."""
     flat = zip(
         right.reshape(-1, 4).tolist(),
@@ -109,23 +142,25 @@ def choose(rows, words):
 
 def value(rows, measure="bleu", words=(1, 999)):
     """Return the measure of each training, rows (runs, sentences, COLUMNS) → (runs,)"""
-    return of_sums(choose(rows, words), measure)
+    return _of_sums(_laid_out(choose(rows, words)).sum(axis=1), measure)
 
 
-def _resampled(rows, measure, draws, seed):
-    """Return the mean over the runs for `draws` samples of the sentences (draws,)."""
-    rng, n = np.random.default_rng(seed), rows.shape[1]
-    found = np.empty(draws)
-    for draw in range(draws):
-        found[draw] = of_sums(rows[:, rng.integers(n, size=n)], measure).mean()
-    return found
+def _both(rows, measure, draws):
+    """Return the measure of each run, and its mean in samples of the sentences."""
+    rows = _laid_out(rows)
+    n = rows.shape[1]
+    rng = np.random.default_rng(0)  # the same samples for all that share sentences
+    often = rng.multinomial(n, np.full(n, 1 / n), size=draws)  # (draws, n)
+    again = np.einsum("dn,rnc->drc", often, rows, optimize=True)
+    return _of_sums(rows.sum(axis=1), measure), _of_sums(again, measure).mean(axis=1)
 
 
 def _interval(mean, seeds, sentences):
-    """Join the variance of the mean over seeds with that over sentences."""
-    parts = [x for x in seeds if len(x) > 1]
-    variance = sentences.var() + sum(x.var(ddof=1) / len(x) for x in parts)
-    t = T[min(map(len, parts))] if parts else 1.96
+    """Add the variance of the mean over seeds to that over sentences (Welch, 1947)."""
+    parts = [(x.var(ddof=1) / len(x), len(x) - 1) for x in seeds if len(x) > 1]
+    variance = sentences.var() + sum(part for part, _ in parts)
+    doubt = sum(part**2 / freedom for part, freedom in parts)  # of the variance itself
+    t = np.interp(doubt / variance**2 if doubt else 0, *T)
     half = t * variance**0.5
     return Interval(float(mean), float(mean - half), float(mean + half))
 
@@ -137,9 +172,7 @@ def mean(rows, measure="bleu", words=(1, 999), draws=500):
     variance over the seeds and the one over resampled sentences are added. Of a single
     run only the second is known.
     """
-    rows = choose(rows, words)
-    found = of_sums(rows, measure)
-    again = _resampled(rows, measure, draws, seed=0)
+    found, again = _both(choose(rows, words), measure, draws)
     return _interval(found.mean(), [found], again)
 
 
@@ -149,8 +182,7 @@ def difference(one, other, measure="bleu", words=(1, 999), draws=500):
     As in `mean`, the same sentences being drawn for both. Trainings are not paired: the
     same seed does not make two different models alike.
     """
-    one, other = choose(one, words), choose(other, words)
-    found = of_sums(one, measure), of_sums(other, measure)
-    again = [_resampled(rows, measure, draws, seed=0) for rows in (one, other)]
-    gap = found[0].mean() - found[1].mean()
-    return _interval(gap, found, again[0] - again[1])
+    (one, again), (other, too) = (
+        _both(choose(rows, words), measure, draws) for rows in (one, other)
+    )
+    return _interval(one.mean() - other.mean(), [one, other], again - too)

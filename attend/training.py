@@ -60,21 +60,30 @@ class Lessons:
 
 
 def lessons(
-    pairs, vocabularies, tokens=TOKENS, size=32, seed=0, longest=LONGEST, unknown=False
+    pairs,
+    vocabularies,
+    tokens=TOKENS,
+    size=32,
+    seed=0,
+    longest=LONGEST,
+    unknown=False,
+    mixed=False,
 ):
     """Return the Lessons of a whole training, (source, target) tensors.
 
     The pairs come again until `tokens` target words are reached: short sentences first
     the first time, with some jitter, then in random order. Each batch has one source
-    length. Raises ValueError when tokens is not above 0, and what `batches` raises.
+    length; or else they are mixed: all lengths come together, in random order from the
+    start, and the sources are padded. Raises ValueError when tokens is not above 0, and
+    what `batches` raises.
     """
     if not tokens > 0:
         raise ValueError(f"tokens is {tokens}: expected a number above 0")
     check_pairs(pairs, *vocabularies, longest, unknown)
 
     def order(epoch):
-        places = cuts(pairs, size, seed=1000 * seed + epoch)
-        if epoch == 0:
+        places = cuts(pairs, size, 1000 * seed + epoch, mixed)
+        if epoch == 0 and not mixed:
             jitter = random.Random(seed).random
             places.sort(key=lambda batch: len(pairs[batch[0]][0]) + 6 * jitter())
         return places

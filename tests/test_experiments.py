@@ -441,3 +441,20 @@ def test_spreads_are_those_of_the_queries_and_keys():
     wanted = torch.cat(keys).var().item()
     assert found["key variance"] == pytest.approx(wanted, abs=1e-3)
     assert experiments.spreads(experiments.build(plain(0, 16)), [], vocabularies) == {}
+
+
+def test_a_padded_batch_changes_nothing():
+    torch.manual_seed(0)
+    model = experiments.build(attending(0, 16, padded=1)).eval()
+    usual = experiments.build(attending(0, 16)).eval()
+    words = torch.randint(4, 100, (2, 3))
+    long, short = torch.randint(4, 100, (1, 7)), torch.randint(4, 100, (1, 4))
+    padding = torch.full((1, 3), corpus.PAD)
+    batch = torch.cat([long, torch.cat([short, padding], dim=1)])
+    logits, weights = model(batch, words)
+    for row, source in enumerate((long, short)):
+        S = source.shape[1]
+        expected = usual(source, words[row : row + 1])
+        torch.testing.assert_close(logits[row : row + 1], expected[0])
+        torch.testing.assert_close(weights[row : row + 1, :, :S], expected[1])
+    assert (weights[1, :, 4:] == 0).all()

@@ -416,6 +416,20 @@ def test_lessons_go_from_short_to_long_and_then_at_random():
     assert late  # jitter: not strictly sorted
 
 
+def test_mixed_lessons_hold_all_lengths_and_pad_the_sources():
+    some = pairs(200, longest=20)
+    words = sum(len(pair.target) + 1 for pair in some)
+    plan = list(training.lessons(some, WORDS, tokens=words, size=8, mixed=True))
+    assert len(plan) == 25
+    mixed = [(source == PAD).any() for source, _ in plan]
+    assert np.mean(mixed) > 0.9
+    seen = [tuple(row[row != PAD].tolist()) for source, _ in plan for row in source]
+    wanted = [tuple(SOURCE.encode(pair.source)) for pair in some]
+    assert sorted(seen) == sorted(wanted)
+    lengths = [source.shape[1] for source, _ in plan]
+    assert abs(np.corrcoef(np.arange(25), lengths)[0, 1]) < 0.6
+
+
 def test_lessons_reach_their_tokens_and_no_further_than_a_batch():
     plan = training.lessons(pairs(50), WORDS, tokens=777, size=4)
     counts = [int((target[:, 1:] != PAD).sum()) for _, target in plan]

@@ -35,6 +35,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import rnn
 
 from attend import evidence, layers, training
 from attend.data import corpus, real_text
@@ -63,6 +64,7 @@ class Run(NamedTuple):
     longest: int = corpus.LONGEST  # words of a source sentence in training
     word_dropout: float = 0.0  # share of the words hidden from the decoder in training
     reverse: int = 0  # 1: the source is read from its end
+    padded: int = 0  # 1: the batches of the training hold sentences of all lengths
     corpus: str = "generated"  # or "libreoffice"
 
     def name(self):
@@ -151,6 +153,33 @@ class HeadsAndQuery(nn.Module):
         return self.linear(layers.join_query(context, Q)), weights.mean(dim=1)
 
 
+class PlainGRU(nn.GRU):
+    """An nn.GRU that `attend.speed` leaves alone, for it reads packed sentences."""
+
+
+class Padded(WithAttention):
+    """WithAttention for padded sources: packed for the GRU, masked for the attention.
+
+    source (B, S), PAD after each sentence's last word; the rest is as there.
+    """
+
+    def start(self, source):
+        allowed = source != corpus.PAD
+        X, lengths = self.encoder.embedding(source), allowed.sum(dim=1)
+        packed = rnn.pack_padded_sequence(X, lengths, True, enforce_sorted=False)
+        states, last = self.encoder.gru(packed)
+        K, _ = rnn.pad_packed_sequence(states, batch_first=True)  # (B, S, D)
+        C = torch.cat([last[0], last[1]], dim=-1)
+        memory = torch.cat([K, allowed[..., None]], dim=-1)  # the mask goes along
+        return memory, torch.tanh(self.first(C))[None]
+
+    def step(self, memory, state, words):
+        K, allowed = memory[..., :-1], memory[..., -1] > 0
+        Q, state = self.gru(self.embedding(words), state)
+        combined, weights = self.attention(Q, K, K, allowed[:, None])
+        return self.output(torch.tanh(combined)), weights, state
+
+
 SCORES = {
     "additive": lambda width: layers.Additive(width, width, 16),
     "general": lambda width: layers.General(width, width),
@@ -182,8 +211,16 @@ M = 1_000_000
 
 
 # width and million words of training, the cheap corners first
-WITH = (16, 0.6), (16, 1.2), (32, 1.2), (64, 0.6), (64, 1.2), (16, 2.4), (32, 2.4)
-WITHOUT = (62, 1.2), (128, 1.2), (32, 1.2), (128, 2.4), (62, 0.6), (256, 1.2)
+WITH = (16, 0.6), (64, 0.6), (16, 1.2), (32, 1.2), (64, 1.2), (16, 2.4), (32, 2.4)
+WITHOUT = (
+    (62, 0.6),
+    (128, 0.6),
+    (62, 1.2),
+    (128, 1.2),
+    (32, 2.4),
+    (128, 2.4),
+    (256, 1.2),
+)
 CONTROLS = "flat", "one layer", "location"
 SCALES = "scaled dot", "normalised dot", "learned scale"
 
@@ -199,8 +236,10 @@ def size():
 
 def frontier():
     """Width × words of training, both models."""
-    runs = [corner(attending, 0, *where) for where in WITH[:5]]
-    return runs + [corner(plain, 0, *where) for where in WITHOUT[:3]]
+    runs = [corner(attending, 0, *where) for where in WITH[:2]]
+    runs += [corner(plain, 0, *where) for where in WITHOUT[:3]]
+    runs += [corner(attending, 0, *where) for where in WITH[2:5]]
+    return runs + [corner(plain, 0, *where) for where in WITHOUT[3:4]]
 
 
 def controls():
@@ -216,7 +255,7 @@ def scale():
 def corners():
     """More of the frontier: dearer corners, more seeds."""
     runs = [corner(attending, 0, *where) for where in WITH[5:]]
-    runs += [corner(plain, 0, *where) for where in WITHOUT[3:]]
+    runs += [corner(plain, 0, *where) for where in WITHOUT[4:]]
     for seed in (1, 2):
         runs += [corner(attending, seed, *where) for where in WITH]
         runs += [corner(plain, seed, *where) for where in WITHOUT]
@@ -283,9 +322,9 @@ def lengths():
 
 
 def heads():
-    """Several heads in the translator, or one of the same kind."""
-    kinds = "4 heads", "1 head"
-    return [attending(s, score=kind) for s in range(5) for kind in kinds]
+    """Several heads in the translator, or one of the same kind; padded batches."""
+    kinds = {"score": "4 heads"}, {"padded": 1}, {"score": "1 head"}
+    return [attending(s, **kind) for kind in kinds for s in range(5)]
 
 
 def reversal():
@@ -361,7 +400,7 @@ def plan(parts=PARTS, lines=()):
 def seconds_of(run):
     """Estimate the processor seconds of a run, from those of runs at several widths."""
     a_word = 12e-6 + 1.6e-9 * run.width**2  # once for the steps, once for the products
-    factor = 2.2 if run.corpus == "libreoffice" else 1  # its vocabulary is larger
+    factor = 2.2 if run.corpus == "libreoffice" else 1 + 2 * run.padded  # more to do
     return factor * a_word * run.tokens + 5
 
 
@@ -412,6 +451,10 @@ def build(run):
     torch.manual_seed(run.seed)
     if run.model == "without":
         return WithoutAttention(*words, run.width)
+    if run.padded:
+        model = Padded(*words, run.width, SCORES[run.score](run.width))
+        model.encoder.gru.__class__ = PlainGRU
+        return model
     if run.score.endswith(("head", "heads")):
         model = WithAttention(*words, run.width, layers.Dot(), run.values)
         model.attention = HeadsAndQuery(run.width, int(run.score.split()[0]))
@@ -434,10 +477,9 @@ def counted(model, pairs, vocabularies):
         if weights is not None and pair.possible:
             best = weights[:-1].argmax(dim=-1).tolist()
             mine = {(j, i) for i, j in enumerate(best)}
-            following[place, 1] = len(mine & pair.sure) + len(mine & pair.possible)
+            (following[place, 1],) = evidence.right_links([mine], [pair])
     right = evidence.right_runs(found, [p.target for p in pairs])
-    shared = [[len(p.source), len(p.target), len(p.sure)] for p in pairs]
-    return np.hstack([right, following]), np.array(shared)
+    return np.hstack([right, following]), evidence.shared(pairs)
 
 
 @torch.inference_mode()
@@ -477,6 +519,7 @@ def execute(run):
     before = spreads(model, validation, vocabularies)
     options = {"tokens": run.tokens, "seed": run.seed, "unknown": True}
     options |= {"word_dropout": run.word_dropout, "rate": run.rate}
+    options["mixed"] = bool(run.padded)
     begin = time.process_time()
     try:
         losses = training.train(model, train, vocabularies, **options)

@@ -257,16 +257,20 @@ def _encoded(place, pair, source, target, unknown):
         raise type(error)(f"pair {place}: {error}") from None
 
 
-def cuts(pairs, size=32, seed=None):
-    """Return which pairs make the Batches of `batches`, a list of places for each."""
+def cuts(pairs, size=32, seed=None, mixed=False):
+    """Return which pairs make the Batches of `batches`, a list of places for each.
+
+    Where they are mixed, all lengths come together, those of the targets are not heeded
+    either, and a source is padded, too.
+    """
     size, by_length = _integer("size", size, 1), {}
     for place, pair in enumerate(pairs):
-        by_length.setdefault(len(pair[0]), []).append(place)
+        by_length.setdefault(0 if mixed else len(pair[0]), []).append(place)
     rng = None if seed is None else random.Random(_integer("seed", seed, 0))
     cut = []
     for length in sorted(by_length):
         places = _shuffled(by_length[length], rng)
-        if rng:
+        if rng and not mixed:
             places.sort(key=lambda place: len(pairs[place][1]))
         cut += [places[i : i + size] for i in range(0, len(places), size)]
     return _shuffled(cut, rng)
@@ -276,7 +280,7 @@ def batch_of(pairs, places, source, target, unknown=False):
     """Return the Batch of the pairs at these places."""
     rows = [_encoded(place, pairs[place], source, target, unknown) for place in places]
     return Batch(
-        np.array([row[0] for row in rows]),
+        pad([row[0] for row in rows]),
         pad([[BOS, *row[1], EOS] for row in rows]),
         np.array(places),
     )
