@@ -47,6 +47,7 @@ def test_each_result_has_the_rate_that_its_search_chose():
     for line in lines():
         run = experiments.read(line)
         assert line["stage"] == ("search" if run.seed == TUNING else "result")
+        assert line["name"] == run.name()
         if run.seed != TUNING:
             assert next_rates(found[run.search()]) == ([], run.rate), run.name()
 
@@ -254,6 +255,14 @@ def test_five_seeds_where_a_claim_rests_on_them():
         assert {run._replace(seed=seed) for seed in range(5)} <= set(runs)
     kinds = {run.score for run in runs if run.score and run.values == "states"}
     assert {"flat", "location", "one layer", "scaled dot", "normalised dot"} <= kinds
+
+
+def test_the_whole_plan_is_affordable():
+    hours = sum(map(experiments.seconds_of, plan())) / 2 / 3600
+    assert 2 < hours < 6.5, "of two cores"
+    for line in lines():  # and the estimates are what it takes, on a machine like ours
+        expected = experiments.seconds_of(experiments.read(line))
+        assert 0.2 < of(line, "seconds") / expected < 5, line["name"]
 
 
 def test_a_run_has_a_name_of_its_own():

@@ -170,13 +170,12 @@ class Padded(WithAttention):
         states, last = self.encoder.gru(packed)
         K, _ = rnn.pad_packed_sequence(states, batch_first=True)  # (B, S, D)
         C = torch.cat([last[0], last[1]], dim=-1)
-        memory = torch.cat([K, allowed[..., None]], dim=-1)  # the mask goes along
+        memory = K, K, allowed[:, None]  # the mask goes along
         return memory, torch.tanh(self.first(C))[None]
 
     def step(self, memory, state, words):
-        K, allowed = memory[..., :-1], memory[..., -1] > 0
         Q, state = self.gru(self.embedding(words), state)
-        combined, weights = self.attention(Q, K, K, allowed[:, None])
+        combined, weights = self.attention(Q, *memory)
         return self.output(torch.tanh(combined)), weights, state
 
 
@@ -283,10 +282,8 @@ def wide():
     for many in (30_000, 90_000):
         runs += [plain(s, 128, pairs=many, **long) for s in range(3)]
     runs += [plain(0, 512, tokens=int(1.2 * M))]
-    for many in (90_000, 30_000):
-        runs += [plain(s, 256, pairs=many, **long) for s in range(3)]
-    runs += [plain(0, 512, pairs=many) for many in (30_000, 90_000)]
-    return runs
+    runs += [plain(s, 256, pairs=90_000, **long) for s in range(3)]
+    return [*runs, plain(0, 256, **long)]
 
 
 def pairs():
@@ -539,7 +536,8 @@ def execute(run):
         for name, words in zip(BUCKETS, corpus.BUCKETS, strict=True):
             values[name] = evidence.value(rows, "bleu", words)[0]
     after = spreads(model, validation, vocabularies)
-    line = run._asdict() | {
+    line = {"name": run.name()} | run._asdict()
+    line |= {
         "stage": "search" if run.seed == TUNING else "result",
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(seconds, 1),
