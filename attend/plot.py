@@ -1,5 +1,7 @@
 """House style for figures: the Chinese font, deterministic SVG, heat maps."""
 
+import html
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import matplotlib
@@ -108,3 +110,22 @@ def heatmap(
     if title:
         ax.set_title(title)
     return ax
+
+
+def sentence(words, gloss, wanted=None):
+    """Return words as HTML, each with its gloss above it ("·" where it has none).
+
+    Where they differ from the `wanted` words they are marked and in brackets, with "…"
+    for what is missing.
+    """
+    parts, blocks = [], [("equal", 0, 0, 0, len(words))]
+    if wanted is not None:
+        blocks = SequenceMatcher(None, wanted, words, autojunk=False).get_opcodes()
+    for kind, _, _, start, end in blocks:
+        run = " ".join(
+            f'<ruby>{html.escape(word)}<rt style="font-size: 0.75em">'
+            f"{html.escape(gloss.get(word, '·'))}</rt></ruby>"
+            for word in words[start:end]
+        )
+        parts.append(run if kind == "equal" else f"<mark>[{run or '…'}]</mark>")
+    return f'<span lang="zh" style="line-height: 2.6">{" ".join(parts)}</span>'

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attend import plot
 from attend.data import corpus, grammar
 from attend.data.corpus import (
     BOS,
@@ -613,3 +614,25 @@ def test_bad_numbers_are_refused(call, error, message):
 def test_numpy_integers_are_integers():
     assert generate(np.int64(8), seed=np.int32(0)) == generate(8)
     assert [bucket(n) for n in (1, 5, 6, np.int64(40))] == [0, 0, 1, 7]
+
+
+def test_a_gloss_is_the_word_that_sure_links_name_most_often():
+    pairs = [
+        Pair(("a", "b"), ("甲", "乙"), frozenset({(0, 0), (1, 1)}), frozenset()),
+        Pair(("c", "b"), ("甲", "丙"), frozenset({(0, 0)}), frozenset({(1, 1)})),
+        Pair(("c",), ("甲",), frozenset({(0, 0)}), frozenset()),
+    ]
+    assert corpus.glosses(pairs) == {"甲": "c", "乙": "b"}
+    known = corpus.glosses(splits(2_000, 1, 1).train)
+    assert (known["汤姆"], known["书"], known["昨天"]) == ("Tom", "book", "yesterday")
+
+
+def test_a_sentence_is_shown_with_its_glosses_and_its_mistakes():
+    text = plot.sentence(
+        ["甲", "乙", "<b>"], {"甲": "a & o"}, ["甲", "丙", "丁", "<b>"]
+    )
+    plain = re.sub(r"<rt[^>]*>", "(", text.replace("</rt>", ")"))
+    plain = re.sub(r"</?(ruby|span)[^>]*>", "", plain)
+    assert plain == "甲(a &amp; o) <mark>[乙(·)]</mark> &lt;b&gt;(·)"
+    missing = plot.sentence(["甲"], {}, ["甲", "乙"])
+    assert "<mark>[…]</mark>" in missing and "mark" not in plot.sentence(["甲"], {})
