@@ -107,7 +107,8 @@ def sections(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["attention.py", "layers.py", "seq2seq.py", "transformer.py"]
+    "module",
+    ["attention.py", "layers.py", "seq2seq.py", "transformer.py", "decoder_only.py"],
 )
 def test_the_package_holds_the_same_text_as_the_chapters(module):
     path = ROOT / "attend" / module
@@ -133,7 +134,7 @@ def test_a_chapter_imports_only_what_earlier_ones_built(path):
         for cell in code_cells(chapter):
             for function in definitions(ast.parse(cell.source)):
                 built.setdefault(function, int(chapter.stem[:2]))
-    modules = ("attention", "layers", "seq2seq", "transformer")
+    modules = ("attention", "layers", "seq2seq", "transformer", "decoder_only")
     for cell in code_cells(path):
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.ImportFrom) and node.module in [
