@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from attend import training
 from attend.data import corpus
 from attend.data.corpus import BOS, EOS, PAD
+from attend.guard import guarded, guarded_module, tensors
 from attend.layers import (
     MultiHeadAttention,
     causal_mask,
@@ -55,6 +56,7 @@ def learn(model, plan, rate=5e-3):
     return losses
 
 
+@guarded(tensors.top_p)
 def top_p(logits, temperature=1.0, p=1.0):
     """Keep the likeliest words, as few as reach the chance p (Holtzman et al., 2020).
 
@@ -118,6 +120,7 @@ class CachedAttention(MultiHeadAttention):
         return self.W_O(merge_heads(weights @ V)), (K, V)
 
 
+@guarded_module(forward=tensors.cached_words)
 class CachedDecoderOnly(DecoderOnly):
     """The same function with the same parameters; it keeps all keys and values.
 
@@ -156,6 +159,7 @@ def generate_cached(model, words, limit, choose):
     return words
 
 
+@guarded_module(__init__=tensors.key_heads)
 class GroupedAttention(CachedAttention):
     """Let several heads share their keys and values (Ainslie et al., 2023).
 

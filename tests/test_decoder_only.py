@@ -212,6 +212,28 @@ def test_top_p_of_one_cuts_nothing():
     close(top_p(logits), logits.softmax(dim=0))
 
 
+def test_what_cannot_be_is_refused():
+    for options, said in [
+        ({"temperature": 0}, "temperature is 0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"p": 0}, "p is 0"),
+        ({"p": 1.5}, "p is 1.5"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            top_p(torch.ones(3), **options)
+    with pytest.raises(ValueError, match="key_heads is 3, heads is 4"):
+        GroupedAttention(8, 4, 3)
+    _, cached = pair()
+    _, caches = cached(draw(2, 3))
+    for words, before, said in [
+        (draw(3, 1), caches, "words has 3 rows, the cache 2"),
+        (draw(2, 1), caches[:1], "one for each of 3 layers"),
+        (torch.tensor([[99]]), None, r"words\[0, 0\] is 99"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            cached(words, before)
+
+
 # The toy ------------------------------------------------------------------------------
 
 

@@ -230,17 +230,17 @@ def rotary(X, positions):
     return {"positions": positions}
 
 
-def numbers(source, known):
+def numbers(source, known, name="source"):
     """Raise TypeError or ValueError unless source (B, S) holds numbers below known."""
     if not torch.is_tensor(source) or source.dtype != torch.int64 or source.ndim != 2:
         got = getattr(source, "dtype", type(source).__name__)
         shape = tuple(getattr(source, "shape", ()))
-        raise TypeError(f"source is {got} {shape}: expected an int64 tensor (B, T)")
+        raise TypeError(f"{name} is {got} {shape}: expected an int64 tensor (B, T)")
     if not source.numel():
-        raise ValueError(f"source has shape {tuple(source.shape)}: it holds no word")
+        raise ValueError(f"{name} has shape {tuple(source.shape)}: it holds no word")
     if not 0 <= source.min() <= source.max() < known:
         b, t = ((source < 0) | (source >= known)).nonzero()[0].tolist()
-        got = f"source[{b}, {t}] is {source[b, t]}"
+        got = f"{name}[{b}, {t}] is {source[b, t]}"
         raise ValueError(f"{got}: expected the number of a word, 0 to {known - 1}")
 
 
@@ -270,3 +270,34 @@ def translator(self, source_words, target_words, width, score, values):
     """Raises ValueError when values is not "states" or "words"."""
     if values not in ("states", "words"):
         raise ValueError(f'values is {values!r}: expected "states" or "words"')
+
+
+def top_p(logits, temperature, p):
+    """Raises ValueError unless temperature is above 0, and p above 0 and at most 1."""
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature is {temperature}: expected a number above 0")
+    if not 0 < p <= 1:
+        raise ValueError(f"p is {p}: expected a number above 0, 1 at most")
+
+
+def key_heads(self, width, heads, key_heads):
+    """Raises ValueError unless key_heads is a whole number that divides heads."""
+    whole(key_heads=key_heads)
+    if heads % key_heads:
+        got = f"key_heads is {key_heads}, heads is {heads}"
+        raise ValueError(f"{got}: expected key_heads to divide heads")
+
+
+def cached_words(self, words, caches):
+    """Raises TypeError or ValueError unless words (B, L) holds word numbers, and caches
+    is None or has one cache for each layer, of as many rows.
+    """
+    numbers(words, self.embedding.num_embeddings, "words")
+    if caches is None:
+        return
+    if len(caches) != len(self.layers):
+        got = f"caches holds {len(caches)}"
+        raise ValueError(f"{got}: expected one for each of {len(self.layers)} layers")
+    if len(caches[0][0]) != len(words):
+        got = f"words has {len(words)} rows, the cache {len(caches[0][0])}"
+        raise ValueError(f"{got}: expected as many")
