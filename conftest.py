@@ -1,5 +1,33 @@
-"""What holds for every test: progress bars leave no trace in a notebook's output."""
+"""What holds for every test: no trace of progress bars, help with a stale output."""
 
+import difflib
 import os
+from itertools import islice
+
+from nbval.plugin import IPyNbCell
 
 os.environ["TQDM_DISABLE"] = "1"  # the notebooks' kernels inherit it
+SHOWN = 40, 200  # lines of a difference, characters of a line
+failure = IPyNbCell.repr_failure
+
+
+def format_output_compare(cell, kind, stored, new):
+    """Show a difference as git does: the stored lines with -, the new ones with +."""
+    texts = str(stored).splitlines(), str(new).splitlines()
+    lines = islice(difflib.unified_diff(*texts, n=1, lineterm=""), 2, 2 + SHOWN[0])
+    cell.comparison_traceback.append(f"{kind}: - is stored, + is new")
+    cell.comparison_traceback += [line[: SHOWN[1]] for line in lines]
+
+
+def repr_failure(cell, excinfo):
+    path = cell.parent.path.relative_to(cell.config.rootpath).as_posix()
+    remedy = f"make run NB={path}"
+    if path.startswith("exercises/"):
+        remedy = (
+            f"make run NB={path.replace('exercises', 'solutions', 1)}, make exercises"
+        )
+    return f"{failure(cell, excinfo)}\nIf what is new is right: {remedy}"
+
+
+IPyNbCell.format_output_compare = format_output_compare
+IPyNbCell.repr_failure = repr_failure

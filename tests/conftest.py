@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,10 +11,11 @@ import matplotlib
 import pytest
 from lxml import html
 
+from tools import pdf
 from tools.notebooks import ROOT
 
 matplotlib.use("agg")  # here, not in the environment: notebooks choose for themselves
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = pdf.browser()
 PATIENCE = 300_000  # ms: a busy machine may be slow, and only what hangs fails by it
 
 
@@ -65,7 +65,7 @@ def site(book):
 def browser():
     """Start Chromium, or skip: the book can be tested without it, but less well."""
     if not CHROMIUM:
-        pytest.skip("browser tests need chromium on PATH")
+        pytest.skip("browser tests need Chromium or Chrome")
     from playwright.sync_api import sync_playwright
 
     flags = "--no-sandbox --disable-gpu --disable-background-networking".split()

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from tests.test_answers import grade_id, graded_by_program
-from tools.exercises import derive, is_check, touched
-from tools.notebooks import ROOT, client, notebooks, read
+from tools.exercises import derive, is_check
+from tools.notebooks import ROOT, client, notebooks, read, touched
 
 SOURCES = {path.stem: path for path in notebooks("solutions")}
 STUB = "raise NotImplementedError"

@@ -19,6 +19,7 @@ from tools.notebooks import ROOT, notebooks
 
 PROGRAMS = {  # called, or loaded by a setting, but never imported
     "brotli",
+    "check-jsonschema",
     "jupyter-book",
     "jupyterlab",
     "nbval",
@@ -66,7 +67,8 @@ def imported():
             else:
                 continue
             for module in (module.split(".")[0] for module in modules):
-                beside = path.with_name(f"{module}.py").exists()
+                folders = path.parent, ROOT / "book" / "_ext"
+                beside = any((place / f"{module}.py").exists() for place in folders)
                 ours = (ROOT / module).is_dir() or beside
                 if not ours and module not in sys.stdlib_module_names:
                     found[module] = path.name

@@ -1,7 +1,6 @@
 """The printed book: numbered pages, contents, Chinese words, questions with reasons."""
 
 import re
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -11,6 +10,7 @@ import yaml
 from pypdf import PdfReader
 
 from tools.notebooks import ROOT
+from tools.pdf import browser
 
 FOOT = 50  # points: below it stands the page's number
 
@@ -22,8 +22,8 @@ def words(text):
 
 @pytest.fixture(scope="module")
 def printed(book, tmp_path_factory):
-    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
-        pytest.skip("make pdf needs chromium on PATH")
+    if not browser():
+        pytest.skip("make pdf needs Chromium or Chrome")
     path = tmp_path_factory.mktemp("pdf") / "book.pdf"
     command = [sys.executable, "-m", "tools.pdf", book, path]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

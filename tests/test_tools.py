@@ -1,12 +1,16 @@
 """What make calls: it refuses what would surprise, and says what to do instead."""
 
+import os
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools.notebooks import ROOT, normalise
+from tools import pdf
+from tools.notebooks import METADATA, ROOT, normalise, run, text
 
 
 def call(*arguments):
@@ -32,3 +36,67 @@ def test_jupyterlab_folds_what_the_page_folds():
     notebook = normalise(nbformat.v4.new_notebook(cells=cells))
     folded = [cell.metadata.get("jupyter") for cell in notebook.cells]
     assert folded == [{"source_hidden": True}] * 2 + [None] * 2
+
+
+def stored(path, source, output):
+    """Write a notebook of one cell that once printed the output."""
+    old = new_output("stream", name="stdout", text=output)
+    cell = new_code_cell(source, outputs=[old], execution_count=1, id="only")
+    notebook = normalise(new_notebook(cells=[cell], metadata=METADATA))
+    path.write_text(text(notebook), encoding="utf-8")
+
+
+def test_a_cell_whose_data_is_not_here_keeps_its_output(tmp_path, capsys):
+    path = tmp_path / "a.ipynb"
+    stored(path, 'print("not here: run `make real-data`")', "18,551 pairs\n")
+    before = path.read_text("utf-8")
+    run(path)
+    assert path.read_text("utf-8") == before
+    assert "only keeps its stored output" in capsys.readouterr().out
+    stored(path, 'print("21,000 pairs")', "18,551 pairs\n")
+    run(path)
+    assert "21,000" in path.read_text("utf-8")
+
+
+def test_a_stale_output_is_shown_as_git_does_with_its_remedy(tmp_path):
+    stored(tmp_path / "a.ipynb", 'print("same\\nnew")', "same\nold\n")
+    for name in ("conftest.py", "pyproject.toml"):
+        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    call = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "a.ipynb"]
+    call += ["-o", "addopts=", "-p", "no:cacheprovider", "--color=no"]
+    said = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert re.search(r"^-old\n\+new$", said, re.M)
+    assert "make run NB=a.ipynb" in said
+
+
+@pytest.mark.parametrize("user, given", [("0", ""), ("1000", "LAB=chapters --port=1")])
+def test_lab_takes_arguments_and_runs_as_root(tmp_path, user, given):
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    paths = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    call = ["make", "--dry-run", "lab", *filter(None, [given])]
+    options = {"capture_output": True, "text": True, "cwd": ROOT, "env": paths}
+    said = subprocess.run(call, **options).stdout
+    assert ("--allow-root" in said) == (user == "0")
+    wanted = given.removeprefix("LAB=") or "notebooks"
+    assert re.search(rf"-m jupyterlab.* {wanted}$", said, re.M)
+
+
+@pytest.mark.parametrize(
+    "name",
+    "my_exercises/a roster.txt roster.csv secret.txt grades/a grades_2/a build/a "
+    "notebooks/a submitted/a class/secret.txt".split(),
+)
+def test_what_a_teacher_or_reader_made_is_not_published(name):
+    call = ["git", "check-ignore", "--quiet", "--no-index", name]
+    assert subprocess.run(call, cwd=ROOT).returncode == 0
+
+
+def test_the_pdf_is_printed_by_chrome_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(pdf, "BROWSERS", [b for b in pdf.BROWSERS if b[0] != "/"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert pdf.browser() is None
+    chrome = tmp_path / "google-chrome"
+    chrome.write_text("")
+    chrome.chmod(0o755)
+    assert pdf.browser() == str(chrome)

@@ -9,7 +9,6 @@ fingerprint of its cells: one that somebody has worked in is never overwritten.
 """
 
 import argparse
-import hashlib
 import logging
 import shutil
 import sys
@@ -20,7 +19,15 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from tools.notebooks import ROOT, normalise, notebooks, read, text
+from tools.notebooks import (
+    ROOT,
+    fingerprint,
+    normalise,
+    notebooks,
+    read,
+    text,
+    touched,
+)
 
 
 def is_check(cell):
@@ -58,23 +65,6 @@ def finish(notebook):
     normalise(notebook)
     notebook.metadata["fingerprint"] = fingerprint(notebook)
     return notebook
-
-
-def fingerprint(notebook):
-    """Return a hash of the cells' texts and outputs."""
-    cells = [(cell.source, str(cell.get("outputs", []))) for cell in notebook.cells]
-    return hashlib.sha256(repr(cells).encode()).hexdigest()[:16]
-
-
-def touched(folder):
-    """Return the exercises in which somebody has run or written something."""
-    books = {path: read(path) for path in sorted(folder.rglob("*.ipynb"))}
-    return [
-        str(path)
-        for path, book in books.items()
-        if book.metadata.get("fingerprint") != fingerprint(book)
-        and ".ipynb_checkpoints" not in path.parts
-    ]
 
 
 def main():

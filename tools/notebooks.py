@@ -7,10 +7,11 @@
 `normalise` without names means all, too. A normal notebook has speaking cell ids,
 counts 1…n, no times, no paths of a machine, sorted keys, and folds in JupyterLab what
 the page folds: the same run gives the same bytes. A notebook that fails is left as it
-was.
+was, and so is the output of a cell whose data is not on this machine.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import sys
@@ -32,6 +33,7 @@ METADATA = {
 }
 CELL_KEYS = {"mystnb", "nbgrader", "tags"}
 FOLDED = {"source_hidden": True}  # JupyterLab's word for the page's hide-input
+ABSENT = "not here: "  # what such a cell prints, with the command that fetches the data
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4,12})*|cell-\d+|.*[^a-z0-9-].*")
 
 
@@ -142,6 +144,23 @@ def text(notebook):
     return nbformat.writes(notebook) + "\n"
 
 
+def fingerprint(notebook):
+    """Return a hash of the cells' texts and outputs."""
+    cells = [(cell.source, str(cell.get("outputs", []))) for cell in notebook.cells]
+    return hashlib.sha256(repr(cells).encode()).hexdigest()[:16]
+
+
+def touched(folder):
+    """Return the derived notebooks in which somebody has run or written something."""
+    books = {path: read(path) for path in sorted(folder.rglob("*.ipynb"))}
+    return [
+        str(path)
+        for path, book in books.items()
+        if book.metadata.get("fingerprint") != fingerprint(book)
+        and ".ipynb_checkpoints" not in path.parts
+    ]
+
+
 def machine_paths(content):
     """Return the paths of this machine that the text holds."""
     places = {str(ROOT), str(Path.home())} - {"/"}
@@ -163,9 +182,10 @@ def write(path, notebook):
 
 def run(path):
     """Execute the notebook and write it back, or stop and name the failing cell."""
-    notebook = read(path)
+    notebook, stored = read(path), {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            stored[cell.id] = cell.outputs
             cell.execution_count, cell.outputs = None, []
     try:
         execute(notebook, path.parent)
@@ -174,6 +194,10 @@ def run(path):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count = 1  # normalise counts on
+            said = "".join(output.get("text", "") for output in cell.outputs)
+            if said.startswith(ABSENT) and stored[cell.id]:
+                print(f"{path}: {cell.id} keeps its stored output ({said.strip()})")
+                cell.outputs = stored[cell.id]
     write(path, normalise(notebook))
 
 

@@ -18,11 +18,18 @@ import yaml
 from lxml import html
 from pypdf import PdfReader
 
+import attend
 from tools.notebooks import ROOT
 
 HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "learning-to-attend.pdf"
 FONT = ROOT / "attend" / "fonts" / "AttendSansSC.ttf"
+BROWSERS = (  # those that are Chromium, by their names on PATH or their place
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    *("chrome", "msedge", "microsoft-edge"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 STYLE = """
 @font-face {  /* one glyph, one character: larger fonts print 力 as a radical's sign */
   font-family: "Attend Sans SC"; src: url("FONT"); unicode-range: U+2E80-9FFF;
@@ -177,7 +184,8 @@ def one_page(folder, parts, given):
 <script>window.MathJax = {options};</script>
 <script defer src="{static}/mathjax/tex-chtml.js"></script></head>
 <body><div class="cover"><h1>Learning to Attend</h1>
-<p>The attention mechanism, from the idea to a working translator</p></div>
+<p>The attention mechanism, from the idea to a working translator</p>
+<p>Edition {attend.__version__}, {attend.__date__}</p></div>
 {contents(parts, titles)}
 <main class="bd-content">{body}</main></body></html>"""
 
@@ -191,21 +199,26 @@ def beginnings(pdf, parts):
     return {slug(p): found[slug(p)] for _, pages in parts for p in pages}
 
 
+def browser():
+    """Return the path of Chromium, or of a browser that is one, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 def main():
     from playwright.sync_api import sync_playwright
 
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else HTML).resolve()
     target = Path(sys.argv[2] if len(sys.argv) > 2 else PDF).resolve()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = browser()
     if not chromium:
-        sys.exit("The PDF is printed by Chromium: install it (Debian: chromium)")
+        sys.exit("The PDF is printed by Chromium, Chrome or Edge: install one of them")
     parts, titles = reading_order()
     source = target.with_suffix(".html")
     source.write_text(one_page(folder, parts, titles), encoding="utf-8")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        tab = browser.new_page()
+        printer = playwright.chromium.launch(executable_path=chromium, args=flags)
+        tab = printer.new_page()
         tab.set_default_timeout(0)  # a big book, perhaps a small machine: no limit
         tab.goto(source.as_uri(), wait_until="load")
         tab.evaluate(PREPARE)
@@ -221,7 +234,7 @@ def main():
                 tagged=True,
             )
             tab.evaluate(NUMBER, beginnings(target, parts))
-        browser.close()
+        printer.close()
     source.unlink()
     print(f"{target}: {len(PdfReader(target).pages)} pages")
 

@@ -70,6 +70,7 @@ DARK = {  # a figure's colours by day, and by night
     "#e69f00": "#eeb23f",
     "#56b4e9": "#93d3f7",
 }
+OFF_MAP = ":not(.map, .map *)"
 FORMULA = re.compile(  # in a line, with what must not stand on another line
     r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
 )
@@ -299,10 +300,6 @@ def help_figures(app, doctree, docname):
 
 
 # ------------------------------------------------------------------ figures in the dark
-def ink(colour):
-    return f"--ink-{colour.removeprefix('#')}"
-
-
 def lies_on_a_map(group, box):
     """Whether a part of a heat map's axes is drawn on its cells, in view of theirs."""
     name = group.get("id", "")
@@ -330,35 +327,29 @@ def extent(mesh):
 def theme(path):
     """Let a figure of the built book follow the page's theme.
 
-    A picture's `prefers-color-scheme` is the `color-scheme` of the page around it.
+    Its colours by day stand in it as they are, so that a saved figure looks the same
+    elsewhere. A picture's `prefers-color-scheme` is the `color-scheme` of its page.
     """
     tree = etree.parse(path)
-    root = tree.getroot()
-    if (
-        b"Matplotlib" not in etree.tostring(root)
-        or root.find(f"{SVG}style") is not None
-    ):
+    root, content = tree.getroot(), path.read_text(encoding="utf-8")
+    if "Matplotlib" not in content or root.find(f"{SVG}style") is not None:
         return
-    kept = set()
     for axes in groups(tree, "axes_"):
         for mesh in groups(axes, "QuadMesh_"):
             for group in groups(axes, ""):
                 if lies_on_a_map(group, extent(mesh)):
-                    kept.update(group.iter())
                     black = f"fill: #000000; {group.get('style', '')}"
                     group.set("style", black)  # if nothing inside says otherwise
-    for element in root.iter():
-        if (style := element.get("style")) and element not in kept:
-            for colour in DARK:
-                style = style.replace(colour, f"var({ink(colour)})")
-            element.set("style", style)
-    day = " ".join(f"{ink(colour)}: {colour};" for colour in DARK)
-    night = " ".join(f"{ink(colour)}: {other};" for colour, other in DARK.items())
+                    group.set("class", "map")
+    night = f"svg {{ fill: {DARK['#000000']} }}"
+    for colour, other in DARK.items():
+        for paint in ("fill", "stroke"):
+            if (day := f"{paint}: {colour}") in content:
+                night += (
+                    f'\n[style*="{day}"]{OFF_MAP} {{ {paint}: {other} !important }}'
+                )
     style = etree.Element(f"{SVG}style")
-    style.text = f"""
-svg {{ fill: var({ink("#000000")}); {day} }}
-@media screen and (prefers-color-scheme: dark) {{ svg {{ {night} }} }}
-"""
+    style.text = f"\n@media screen and (prefers-color-scheme: dark) {{\n{night}\n}}\n"
     root.insert(0, style)
     tree.write(path, encoding="utf-8", xml_declaration=True)
 

@@ -1,0 +1,100 @@
+"""What the book's site gives to take away: notebooks that stand alone, one zip, a PDF.
+
+- `{downloads}` lists the zip of all notebooks, the package and the PDF, with sizes.
+- A page's download button gives its notebook as `tools.downloads` derives it.
+"""
+
+import filecmp
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+sys.path.append(str(Path(__file__).parents[2]))  # the repository
+
+from tools import downloads  # noqa: E402
+from tools.notebooks import ROOT, text  # noqa: E402
+
+PDF = ROOT / "_build" / "learning-to-attend.pdf"  # make pdf
+READ = ("attend", "book", *downloads.FOLDERS)
+KINDS = {  # a file's suffix, and what it is
+    ".zip": "All notebooks, with the package that they need",
+    ".whl": "The package alone, for a single notebook",
+    ".pdf": "The book on paper (PDF)",
+}
+
+
+def of_this_book(app):
+    """Whether the whole book is built, not a page of a copy."""
+    return app.builder.format == "html" and Path(app.srcdir).resolve() == ROOT
+
+
+def newest():
+    """Return when something that a download is made of was last changed."""
+    made_of = [ROOT / "_toc.yml", ROOT / "pyproject.toml", Path(downloads.__file__)]
+    for folder in READ:
+        made_of += (
+            p for p in (ROOT / folder).rglob("*") if "__pycache__" not in p.parts
+        )
+    return max(path.stat().st_mtime for path in made_of)
+
+
+def make_downloads(app):
+    """Make the zip and the package where they are missing or old; add the PDF."""
+    if not of_this_book(app):
+        return
+    folder, changed = Path(app.outdir, "downloads"), newest()
+    made = [folder / f"{downloads.NAME}.zip", folder / downloads.WHEEL]
+    if not all(path.exists() and path.stat().st_mtime > changed for path in made):
+        shutil.rmtree(folder, ignore_errors=True)  # other editions
+        downloads.wheel(folder)
+        downloads.archive(folder)
+    shown = folder / PDF.name
+    if PDF.exists() and PDF.stat().st_mtime > changed:
+        shutil.copy2(PDF, shown)
+    else:
+        shown.unlink(missing_ok=True)
+
+
+def derive_sources(app, error):
+    """Put derived notebooks where the pages' download buttons find them."""
+    if error or not of_this_book(app):
+        return
+    for path in downloads.chosen():
+        button = Path(app.outdir, "_sources", path.relative_to(ROOT))
+        if button.exists() and filecmp.cmp(path, button, shallow=False):
+            button.write_text(text(downloads.derive(path)), encoding="utf-8")
+
+
+def size(path):
+    count = path.stat().st_size
+    return f"{count / 1e6:.1f} MB" if count > 1e6 else f"{count / 1e3:.0f} kB"
+
+
+class Downloads(SphinxDirective):
+    """A list of the files to take away; nothing in a build of single pages."""
+
+    def run(self):
+        folder = Path(self.env.app.outdir, "downloads")
+        found = sorted(
+            folder.glob("*"), key=lambda path: list(KINDS).index(path.suffix)
+        )
+        items = []
+        for path in found:
+            self.env.note_dependency(str(path))
+            page = Path(self.env.app.outdir, self.env.docname).parent
+            place = os.path.relpath(path, page)
+            link = nodes.reference("", KINDS[path.suffix], refuri=place)
+            words = nodes.paragraph("", "", link, nodes.Text(f", {size(path)}"))
+            items.append(nodes.list_item("", words))
+        return [nodes.bullet_list("", *items)] if items else []
+
+
+def setup(app):
+    app.add_directive("downloads", Downloads)
+    app.connect("builder-inited", make_downloads)
+    app.connect("build-finished", derive_sources)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,236 @@
+"""What a reader takes away: notebooks that stand alone, read well and run anywhere."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from attend import files
+from tests.conftest import PATIENCE
+from tools import downloads
+from tools.notebooks import ROOT, read
+
+RAW = re.compile(
+    r"\{[\w:-]+\}`|\(eq-[\w-]+\)|^\([\w-]+\)=|^`{3,}\{|\]\([^)]*\.md\b|Fig. \?", re.M
+)
+ONE_A_PART = (  # read stored runs, draw, train
+    "chapters/01_what_attention_is.ipynb",
+    "chapters/03_three_stages.ipynb",
+    "chapters/14_with_and_without.ipynb",
+    "chapters/16_to_the_transformer.ipynb",
+)
+EVERY = downloads.chosen()
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The zip of the whole book in an empty folder."""
+    folder = tmp_path_factory.mktemp("zip")
+    with zipfile.ZipFile(downloads.archive(folder)) as packed:
+        packed.extractall(folder)
+    return folder / downloads.NAME
+
+
+def cells(path, kind):
+    return [cell for cell in read(path).cells if cell.cell_type == kind]
+
+
+# ---------------------------------------------------------------- read
+def test_every_notebook_is_in_the_zip_and_none_holds_what_only_the_pages_know(unpacked):
+    found = {path.relative_to(unpacked) for path in unpacked.rglob("*.ipynb")}
+    assert found == {path.relative_to(ROOT) for path in EVERY}
+    for path in unpacked.rglob("*.ipynb"):
+        for cell in cells(path, "markdown"):
+            assert not RAW.search(cell.source), (path.name, cell.id)
+    assert any(RAW.search(c.source) for p in EVERY for c in cells(p, "markdown"))
+
+
+def test_every_link_between_notebooks_leads_somewhere(unpacked):
+    count = 0
+    for path in unpacked.rglob("*.ipynb"):
+        for cell in cells(path, "markdown"):
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", cell.source):
+                if not target.startswith("http"):
+                    assert (path.parent / target).exists(), (path.name, target)
+                    count += 1
+    assert count > 100
+
+
+def test_figures_and_equations_have_the_numbers_of_the_pages(pages):
+    found = {}
+    for page in pages.values():
+        for figure in page.xpath("//figure[@id][.//span[@class='caption-number']]"):
+            number = figure.xpath("string(.//span[@class='caption-number'])")
+            found[figure.get("id")] = int(number.removeprefix("Fig."))
+        for formula in page.xpath("//div[starts-with(@id, 'equation-')]"):
+            number = formula.xpath("string(.//span[@class='eqno'])")
+            found[formula.get("id").removeprefix("equation-")] = int(number[1:-2])
+    assert found == downloads.labels()
+
+
+def test_a_caption_follows_its_figure_and_sources_are_written_out():
+    notebook = downloads.derive(ROOT / "chapters" / "03_three_stages.ipynb")
+    place = [cell.id for cell in notebook.cells].index("stages-figure")
+    number = downloads.labels()["fig-03-stages"]
+    assert notebook.cells[place + 1].source.startswith(f"**Fig. {number}.** Attention")
+    assert rf"\tag{{{downloads.labels()['eq-03-score']}}}$$" in str(notebook)
+    assert "Neural machine translation by jointly learning" in notebook.cells[-1].source
+
+
+def test_the_pages_button_gives_the_derived_notebook(book):
+    for path in EVERY:
+        button = read(book / "_sources" / path.relative_to(ROOT))
+        assert button == downloads.derive(path), path.name
+
+
+def test_the_first_page_links_the_downloads_with_their_sizes(book, pages):
+    intro = pages[book / "book" / "intro.html"]
+    links = intro.xpath("//article//a[contains(@href, 'downloads/')]")
+    assert {Path(link.get("href")).suffix for link in links} >= {".zip", ".whl"}
+    for link in links:
+        size = (book / "book" / link.get("href")).stat().st_size
+        number, unit = re.search(r"([\d.]+) (MB|kB)", link.tail).groups()
+        assert abs(float(number) * {"MB": 1e6, "kB": 1e3}[unit] - size) < 0.1 * size
+
+
+# ---------------------------------------------------------------- run
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """The Python of an environment that has all packages but the book's own."""
+    folder = tmp_path_factory.mktemp("fresh")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.check_output(ask, text=True).strip()
+    others = sysconfig.get_path("purelib")  # a plain path: its .pth files do not count
+    Path(site, "others.pth").write_text(f"{others}\n")
+    return python
+
+
+def execute(path, python, monkeypatch):
+    """Run a notebook by another Python, in the notebook's own folder."""
+    for name in ("PYTHONPATH", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JUPYTER_PATH", str(path.parent / "jupyter"))
+    kernel = path.parent / "jupyter" / "kernels" / "fresh"
+    kernel.mkdir(parents=True, exist_ok=True)
+    call = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": call, "display_name": "fresh", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    notebook = read(path)
+    resources = {"metadata": {"path": str(path.parent)}}
+    options = {"kernel_name": "fresh", "resources": resources, "timeout": 1800}
+    NotebookClient(notebook, **options).execute()
+    return notebook
+
+
+def test_a_download_says_what_it_lacks_and_then_runs(
+    unpacked, fresh, tmp_path, monkeypatch
+):
+    """One notebook in an empty folder, then a chapter of each part from the zip."""
+    alone = tmp_path / "alone" / "01_what_attention_is.ipynb"
+    alone.parent.mkdir()
+    nbformat.write(downloads.derive(ROOT / ONE_A_PART[0]), alone)
+    said = f"%pip install ./{downloads.WHEEL}"
+    with pytest.raises(CellExecutionError, match=re.escape(said)):
+        execute(alone, fresh, monkeypatch)
+    shutil.copy(unpacked / downloads.WHEEL, alone.parent)
+    install = [fresh, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
+    subprocess.run([*install, f"./{downloads.WHEEL}"], cwd=alone.parent, check=True)
+    execute(alone, fresh, monkeypatch)
+    assert (alone.parent / "14_experiments.csv").exists()
+    for name in ONE_A_PART:
+        execute(unpacked / name, fresh, monkeypatch)
+
+
+def test_a_file_of_stored_runs_is_put_beside_and_nothing_overwritten(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("16_runs.csv").write_text("mine")
+    files.bring("14_experiments.csv", "16_runs.csv")
+    stored = ROOT / "chapters" / "14_experiments.csv"
+    assert Path(stored.name).read_bytes() == stored.read_bytes()
+    assert Path("16_runs.csv").read_text() == "mine"
+    with pytest.raises(FileNotFoundError):
+        files.bring("99_nothing.csv")
+    assert not Path("99_nothing.csv").exists()
+
+
+def test_what_a_reader_changed_is_kept(tmp_path):
+    assert downloads.write(tmp_path, ["book"]) == []
+    (path,) = tmp_path.rglob("*.ipynb")
+    notebook = read(path)
+    notebook.cells[-1].source += "\nmy note"
+    nbformat.write(notebook, path)
+    changed = path.read_bytes()
+    assert downloads.write(tmp_path, ["book"]) == [str(path)]
+    assert path.read_bytes() == changed
+
+
+# ---------------------------------------------------------------- JupyterLab
+@pytest.fixture
+def lab(unpacked, tmp_path):
+    """JupyterLab on the zip's folder; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = "--no-browser --allow-root --ServerApp.token= --LabApp.news_url=".split()
+    options += [f"--port={port}", f"--ServerApp.root_dir={unpacked}"]
+    call = [sys.executable, "-m", "jupyterlab", *options]
+    home = dict(os.environ, HOME=str(tmp_path), JUPYTER_CONFIG_DIR=str(tmp_path))
+    server = subprocess.Popen(call, env=home, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}/lab"
+    wait = urllib.request.Request(f"{address}/api/settings")
+    try:
+        for _ in range(PATIENCE // 1000):
+            try:
+                urllib.request.urlopen(wait, timeout=PATIENCE / 1000).close()
+                break
+            except OSError:
+                time.sleep(1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.parametrize("stem", ["03_three_stages", "12_attention_in_the_decoder"])
+def test_jupyterlab_shows_no_raw_role_and_every_caption(lab, unpacked, browser, stem):
+    path = unpacked / "chapters" / f"{stem}.ipynb"
+    context = browser.new_context(viewport={"width": 1280, "height": 40_000})
+    tab = context.new_page()
+    tab.set_default_timeout(PATIENCE)
+    tab.goto(f"{lab}/tree/chapters/{path.name}")
+    texts = cells(path, "markdown")
+    shown = tab.locator(".jp-RenderedMarkdown")
+    there = """n => {  // all are drawn, and their formulas set
+      const drawn = [...document.querySelectorAll(".jp-RenderedMarkdown")];
+      return drawn.filter((text) => text.innerText.trim()).length >= n
+        && document.querySelectorAll("mjx-container").length;
+    }"""
+    tab.wait_for_function(there, arg=len(texts))
+    words = "\n".join(shown.all_inner_texts())
+    assert not RAW.search(words) and "numref" not in words
+    captions = [text.source for text in texts if text.id.endswith("-caption")]
+    assert captions and all(words.count(c[2:9]) for c in captions)
+    assert not tab.locator("mjx-merror").count()
+    pictures = tab.locator(".jp-OutputArea img")
+    assert pictures.count() == len(captions)
+    assert all(pictures.evaluate_all("all => all.map((one) => one.naturalWidth > 100)"))
+    if folder := os.environ.get("SCREENSHOTS"):
+        tab.screenshot(path=Path(folder, f"{stem}.png"))
+    context.close()
