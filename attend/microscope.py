@@ -9,11 +9,11 @@ figure carries it, between two marks, and `strip` takes it out of what is stored
 import html
 import json
 import re
-from pathlib import Path
+from importlib import resources
 
 import numpy as np
 
-STATIC = Path(__file__).parent / "static"
+STATIC = resources.files("attend") / "static"
 SCRIPT = re.compile(r"<!-- script -->.*?<!-- /script -->", re.DOTALL)
 WORDS = {  # what things are called in the figure; `words` replaces some
     "query": "query",

@@ -2,7 +2,7 @@
 
 import html
 from difflib import SequenceMatcher
-from pathlib import Path
+from importlib import resources
 
 import matplotlib
 import numpy as np
@@ -23,7 +23,8 @@ def use_style():
     notebook's stored picture can be compared like text. Words become paths: a reader
     needs no font, and Chinese words show everywhere.
     """
-    for path in sorted((Path(__file__).parent / "fonts").glob("*.ttf")):
+    font = resources.files("attend") / "fonts" / "AttendSansSC.ttf"
+    with resources.as_file(font) as path:
         font_manager.fontManager.addfont(path)
     matplotlib.rcParams.update(
         {

@@ -62,9 +62,10 @@ All notebooks of the book, and its package. In this folder, with Python 3.11 or 
     .venv/bin/pip install ./{wheel} jupyterlab
     .venv/bin/jupyter lab
 
-(On Windows `py` for `python3`, and `.venv\\Scripts\\` for `.venv/bin/`. On Linux, first
-install PyTorch without CUDA, as its site says: some gigabytes less.) Then open
-`chapters/`. On Colab, Kaggle or in VS Code the first cell says what to do.
+(On Windows `py` for `python3`, and `.venv\\Scripts\\` for `.venv/bin/`. On Linux this
+leaves out some gigabytes of CUDA: `.venv/bin/pip install uv`, and then
+`.venv/bin/uv pip install --torch-backend cpu ./{wheel} jupyterlab`.)
+Then open `chapters/`. On Colab, Kaggle or in VS Code the first cell says what to do.
 """
 
 
