@@ -3,10 +3,9 @@
     python -m tools.one_sequence_runs [induction] [cache] [smollm2]
 
 Each part, all of them unless some are named, writes one file beside the chapter:
-chapters/17_induction.csv, 17_cache.csv and 17_smollm2.json. A line
-that is there is not made again, so what was interrupted goes on where it stopped. The
-part smollm2 wants the weights that `make real-models` fetches; without them it is
-left out.
+chapters/17_induction.csv, 17_cache.csv and 17_smollm2.json. A line that is there is not
+made again, so what was interrupted goes on where it stopped. The part smollm2 wants the
+weights that `make real-models` fetches; without them it is left out.
 """
 
 import csv
