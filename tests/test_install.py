@@ -164,12 +164,25 @@ def test_a_moved_folder_is_noticed(copy, monkeypatch, capsys):
     assert "--clear" in calls[0]
 
 
+def test_another_folders_environment_is_never_cleared(copy, monkeypatch):
+    link = copy.with_name("link")
+    link.mkdir()
+    (link / ".venv").symlink_to(copy / ".venv")
+    for name, path in {"ROOT": link, "VENV": link / ".venv"}.items():
+        monkeypatch.setattr(install, name, path)
+    monkeypatch.setattr(install, "READY", link / ".venv" / ".ready")
+    monkeypatch.setattr(install.subprocess, "run", lambda *a, **o: pytest.fail())
+    with pytest.raises(SystemExit, match="made elsewhere"):
+        install.make_venv()
+
+
 def test_a_missing_python_is_not_called_an_old_one(copy):
     said = make(copy, "book", "PYTHON=python9.9", "--always-make").stdout
     assert "There is no python9.9 here" in said and "newer" in said
 
 
 def test_an_old_python_is_called_old(monkeypatch):
+    monkeypatch.setattr(install, "make_venv", lambda: pytest.fail("it goes on"))
     monkeypatch.setattr(sys, "version_info", (3, 9))
     with pytest.raises(SystemExit, match="needs Python 3.11 or newer"):
         install.main()
