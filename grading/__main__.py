@@ -9,17 +9,18 @@ the roster and the results differ, 2 when nothing could be graded.
 """
 
 import argparse
+import errno
 import hashlib
 import json
 import os
+import signal
 import sys
-import tempfile
 import warnings
 from datetime import datetime
 from pathlib import Path
 
-from grading import intake
-from grading.book import NUMPY, ROOT, TEMPORARY, library
+from grading import intake, scratch
+from grading.book import NUMPY, ROOT, library
 from grading.bridge.sandbox import Limits, bubblewrap, server
 
 
@@ -120,12 +121,24 @@ def main():
     elif not options.unsafe and (problem := bubblewrap()[1]):
         risk = "--unsafe runs learners' code with all your rights."
         refuse(f"No sandbox, no grading: {problem}; {risk}")
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as work:
-        os.chmod(work, 0o755)
-        try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    kept = "What was graded is kept: the same command goes on."
+    try:
+        with scratch.workplace() as work:
             sys.exit(grade(options, work))
-        except KeyboardInterrupt:
-            refuse("Stopped. What was graded is kept: the same command goes on.")
+    except KeyboardInterrupt:
+        refuse(f"Stopped. {kept}")
+    except Exception as error:
+        cause = getattr(error, "orig", error)  # the gradebook's wraps it
+        if not full(cause):
+            raise
+        refuse(f"The disk is full ({cause}). {kept}")
+
+
+def full(error):
+    """Say whether an error says that there is no room on the disk."""
+    number = getattr(error, "errno", None)
+    return number in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error)
 
 
 def grade(options, work):
@@ -166,7 +179,7 @@ def grade(options, work):
         "secret": options.seed.read_text().strip() if options.seed else "",
         "unsafe": options.unsafe,
         "library": place,
-        "slot": 0,
+        "work": str(work),
     }
     before, results, fresh, todo = report.recorded(log), [], [], []
     report.write(out / "students.json", json.dumps(names, sort_keys=True, indent=1))
@@ -176,7 +189,7 @@ def grade(options, work):
             if not task["path"]:
                 missing = "missing", "nothing was handed in"
                 made = job.outcome(task, {}, {}, [], *missing)
-            elif old and old["key"] == task["key"]:
+            elif old and old["key"] == task["key"] and not old.get("again"):
                 made = job.remarked(old, task)
             else:
                 todo.append(task)
@@ -196,9 +209,12 @@ def grade(options, work):
     told = "is on the roster and handed in nothing"
     remarks += [f"{intake.shown(x)} {told}" for x in absent]
     print(*remarks, sep="\n", end="\n" * bool(remarks))
+    open_ = sum(bool(result.get("again")) for result in results)
+    if open_:
+        print(f"{open_} could not be graded: the same command tries again")
     print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
     complete = len(results) == len(found) * len(stems)
-    return 1 if strangers or absent or not complete else 0
+    return 1 if strangers or absent or open_ or not complete else 0
 
 
 if __name__ == "__main__":

@@ -30,4 +30,4 @@ def run(tasks, address):
             else:
                 task = asked[future.key]
                 reason = f"the cluster lost it: {type(future.exception()).__name__}"
-                yield job.outcome(task, {}, {}, [], "crashed", reason)
+                yield job.failed(task, reason)

@@ -20,8 +20,9 @@ import numpy as np
 from nbformat.v4 import new_output
 
 from grading.bridge.sandbox import Died
-from grading.bridge.session import plain
+from grading.bridge.session import Mirrored, Remote, plain
 from grading.intake import HIDDEN, role
+from grading.reading import reached
 
 
 def bound(source):
@@ -70,9 +71,13 @@ class TwoProcesses:
         self.names = names  # {grade_id of an answer: names that the source's binds}
         self.space, self.report = {"__name__": "__main__"}, {}
         self.replay, self.starts, self.known = [], 0, {}
+        self.spoils = False  # did the answer change an argument in any of its checks?
+        self.read, self.cells = False, []  # the texts that ran, for checks that read
+        self.outside = False  # was a process killed, and not by us?
 
     def __call__(self, notebook, resources):
         self.revive()
+        self.read = any("by_hand" in cell.source for cell in notebook.cells)
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue
@@ -83,16 +88,18 @@ class TwoProcesses:
                 self.check(cell, name)
                 continue
             self.learn(cell, name)
+            self.cells.append((cell.source, kind != "source"))
             if kind == "source":
                 self.trusted(cell.source, name)
             elif kind == "answer":
                 self.known |= dict.fromkeys(self.names.get(name, []))
+                self.spoils = False
         self.learner.close()
         return notebook, resources
 
-    def begin(self):
+    def begin(self, again=1):
         """Start the learner's process, and run again what it had run."""
-        self.starts += 1
+        self.starts += again
         if self.starts > self.limits.restarts + 1:
             raise Died("crashed", "its process ended too often")
         if self.learner.spent > self.limits.total:
@@ -162,6 +169,8 @@ class TwoProcesses:
             self.space.pop(known, None)
             for x in self.learner.name(known):
                 self.space[known] = x
+                if self.read and isinstance(x, Remote):
+                    x.__source__ = reached(known, self.cells)
         seen, _, hidden = cell.source.partition(HIDDEN)
         result = self.trusted(seen, name)
         printed = self.printed
@@ -174,12 +183,17 @@ class TwoProcesses:
 
     def check(self, cell, name):
         before, learner = dict(self.space), self.learner
+        others = [x for key, x in before.items() if key not in self.known]
         learner.faithful, learner.effects = False, False
         try:
             credit = self.attempt(cell, name)
-            if learner.effects:
+            self.spoils |= learner.effects
+            if self.spoils:
                 self.space.clear()
                 self.space.update(before)
+                if not any(isinstance(x, Remote | Mirrored) for x in others):
+                    learner.close()  # what an answer remembers of the first is gone
+                    self.begin(again=0)
                 learner.faithful = True
                 again = self.attempt(cell, name)
                 credit = credit if credit is None else min(credit, again or 0)
@@ -210,6 +224,7 @@ class TwoProcesses:
     def note(self, name, cell, error):
         """Write what went wrong into the cell's output and the report."""
         status = error.status if isinstance(error, Died) else "wrong"
+        self.outside |= getattr(error, "outside", False)
         kind = getattr(error, "kind", type(error).__name__)
         kind = {"timeout": "Timeout", "crashed": "Crash"}.get(status, kind)
         text = plain(str(error)) or kind

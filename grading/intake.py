@@ -16,8 +16,10 @@ from collections import Counter
 import nbformat
 from nbformat.v4 import new_code_cell
 
+from grading.reading import oddities
+
 MOST = 20 << 20  # bytes of a notebook
-CELLS = 500
+CELLS = 500  # of the learner's own that are run
 HIDDEN = "### BEGIN HIDDEN TESTS"
 COPY = re.compile(r"(?:^copy of )|(?:[ _-]*(?:\(\d+\)|copy\d*|late|v\d+))+$", re.I)
 PACKAGE = re.compile(r"^\s*(?:from|import)\s+attend\b", re.M)
@@ -109,7 +111,7 @@ def load(path):
             warnings.simplefilter("ignore")
             if major < 4:
                 raw = nbformat.convert(nbformat.from_dict(raw), 4)
-        return data, [cell for cell in raw["cells"] if isinstance(cell, dict)][:CELLS]
+        return data, [cell for cell in raw["cells"] if isinstance(cell, dict)]
     except json.JSONDecodeError:
         raise Unreadable("the file is not JSON: was the upload cut off?") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -159,6 +161,7 @@ def graft(release, submitted, names):
     stubs = {key: cell.source for key, cell in answers.items()}
     texts = [cell.source for cell in result.cells]
     known = {x.strip() for text in texts for x in (text, text.partition(HIDDEN)[0])}
+    lines_of = {line.strip() for text in texts for line in text.splitlines()}
     taken, own, seen, last = {}, [], Counter(), None
     for cell in submitted:
         mark, text = grade_id(cell), text_of(cell)
@@ -173,14 +176,21 @@ def graft(release, submitted, names):
                 remarks.append(f"{mark}: was changed; the source's is used")
         elif kind == "code" and text.strip() and text.strip() not in known:
             own.append((last, text))
-        if kind == "code" and text.strip() not in known and PACKAGE.search(text):
-            remarks.append(f"{mark or 'a cell'}: imports the book's package")
+        if kind == "code" and text.strip() not in known:
+            lines = "\n".join(x for x in text.splitlines() if x.strip() not in lines_of)
+            if PACKAGE.search(lines):
+                remarks.append(f"{mark or 'a cell'}: imports the book's package")
+            if odd := ", ".join(oddities(text)):
+                remarks.append(f"{mark or 'a cell'}: has {odd}, no use here: read it")
         metadata = cell.get("metadata")
         tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
         for tag in tags if isinstance(tags, list) else []:
             if isinstance(tag, str) and tag not in ("raises-exception", "scratch"):
                 remarks.append(f"a cell's tag {shown(tag)[:40]!r} is ignored")
     pick(answers, stubs, taken, own, names, remarks)
+    if len(own) > CELLS:
+        remarks.append(f"{len(own)} cells of one's own: the first {CELLS} are run")
+        del own[CELLS:]
     for mark in fixed - answers.keys():
         if not seen[mark]:
             remarks.append(f"{mark}: was missing; added from the source")

@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -23,12 +24,14 @@ from sqlalchemy.pool import QueuePool
 from traitlets.config import PyFileConfigLoader
 
 from grading import intake
-from grading.book import NUMPY, PLACES, ROOT, SHARED, TEMPORARY, TORCH
+from grading.book import NUMPY, ROOT, SHARED, TEMPORARY, TORCH
 from grading.bridge.sandbox import Limits, Process
 from grading.bridge.session import Learner
 from grading.execute import TwoProcesses, bound
 from grading.page import Page
 
+MOST = 20  # remarks of a row
+LEFT = re.compile(r"^\s+raise NotImplementedError(\(\))?\s*(#.*)?$", re.M)
 BASE = {}  # the gradebook that is open: {"path": …}
 
 
@@ -151,29 +154,36 @@ def grade(task):
     """Grade a submission; return its result as plain data, and leave its files.
 
     task: student, stem, path, course, out, about (what prepare returned), limits,
-    secret, unsafe, library, slot.
+    secret, unsafe, library, work (a folder for temporary ones).
     """
     about = task["about"]
     try:
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
         return outcome(task, {}, {}, [], "unreadable", str(error))
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+    with tempfile.TemporaryDirectory(dir=task["work"]) as folder:
         folder = Path(folder)
         before = released(task)
         notebook, remarks = intake.graft(before, cells, about["names"])
-        same = {intake.grade_id(c) for c in notebook.cells if c in before.cells}
+        stubs = {intake.grade_id(c): c for c in before.cells}
+        same = {
+            name
+            for name, c in ((intake.grade_id(c), c) for c in notebook.cells)
+            if name and name in stubs and unchanged(c, stubs[name])
+        }
         limits = Limits(**task["limits"])
-        options = task["library"], limits, task["unsafe"], task["slot"]
-        options += (modules(about),)
-        learner = Learner(lambda: Process(*options), about["torch"], SHARED, PLACES)
+        options = task["library"], limits, task["unsafe"], modules(about)
+        learner = Learner(lambda: Process(*options), about["torch"], SHARED)
         runner = TwoProcesses(learner, about["names"], limits, task["secret"])
         try:
             scores = through(folder, task, notebook, runner)
         finally:
             learner.close()
         publish(folder, task)
-        return outcome(task, scores, runner.report, remarks, same=same)
+        text = {intake.grade_id(c): c.source for c in notebook.cells}
+        left = {name for name in stubs if LEFT.search(text.get(name, ""))}
+        made = outcome(task, scores, runner.report, remarks, same=same, left=left)
+        return made | {"outside": True} if runner.outside else made
 
 
 def attempt(task):
@@ -181,8 +191,28 @@ def attempt(task):
     try:
         return grade(task)
     except Exception as error:
-        reason = f"the grader failed: {type(error).__name__}: {error}"
-        return outcome(task, {}, {}, [], "crashed", reason[:500])
+        return failed(task, f"the grader failed: {type(error).__name__}: {error}")
+
+
+def failed(task, reason):
+    """Return the result of a submission that the grader could not grade this time.
+
+    "again": it is not final, the next run tries once more.
+    """
+    reason = f"{reason[:500]}; the next run tries again"
+    return outcome(task, {}, {}, [], "not graded", reason) | {"again": True}
+
+
+def unchanged(cell, stub):
+    """Say whether a cell is as it was handed out, but for comments and blanks."""
+    if cell.source.strip() == stub.source.strip():
+        return True
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        code = cell.cell_type == "code"
+        return code and ast.dump(ast.parse(cell.source)) == ast.dump(
+            ast.parse(stub.source)
+        )
+    return False
 
 
 def released(task):
@@ -193,7 +223,7 @@ def released(task):
 
 def rehearse(task):
     """Grade what was handed out, unrun: what that loads, the forks need not load."""
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+    with tempfile.TemporaryDirectory(dir=task["work"]) as folder:
         unrun = lambda notebook, resources: (notebook, resources)  # noqa: E731
         through(Path(folder), task, released(task), unrun)
 
@@ -230,7 +260,7 @@ def publish(folder, task):
         os.replace(fresh, target)
 
 
-def outcome(task, scores, report, repairs, status="", reason="", same=()):
+def outcome(task, scores, report, repairs, status="", reason="", same=(), left=()):
     """Return the result of a submission: a row for each exercise."""
     rows = []
     for answer, cells, most, manual in task["about"]["exercises"]:
@@ -245,8 +275,11 @@ def outcome(task, scores, report, repairs, status="", reason="", same=()):
             row["status"], row["reason"] = status, reason
         elif manual and None in points:
             row["status"], row["manual"] = "needs manual", True
-        elif not row["points"] and (answer in same or kinds == {"NotImplementedError"}):
+        elif not row["points"] and answer in same:
             row["status"], row["reason"] = "missing", "no answer was written"
+        elif not row["points"] and kinds == {"NotImplementedError"} and answer in left:
+            row["status"] = "missing"
+            row["reason"] = "the stub's `raise NotImplementedError` is still there"
         elif row["points"] < most:
             row["status"] = "wrong"
             for worst in sorted(bad, key=lambda note: note["status"] == "wrong")[:1]:
@@ -260,4 +293,6 @@ def outcome(task, scores, report, repairs, status="", reason="", same=()):
 
 def remarked(result, task):
     """Return the result with what is told now about the files that were handed in."""
-    return result | {"remarks": sorted({*result["repairs"], *task["remarks"]})}
+    told = sorted({text[:200] for text in (*result["repairs"], *task["remarks"])})
+    more = [f"and {len(told) - MOST:,} remarks more"] if len(told) > MOST else []
+    return result | {"remarks": told[:MOST] + more}

@@ -10,66 +10,108 @@ import importlib
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import time
 from multiprocessing import connection
+from pathlib import Path
 
 from grading import job
 from grading.bridge.sandbox import server
+from grading.bridge.session import preload
 
 FORK = multiprocessing.get_context("fork")
+MOST = 2 << 30  # bytes that a job may take, besides what it was forked with
 
 
-def work(task, pipe):
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # end with the grader
+def work(task, pipe, parent):
+    """Be the process of one job, which ends with the grader."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
     os.setpgid(0, 0)
+    used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_DATA, (used + MOST, used + MOST))
     pipe.send_bytes(json.dumps(job.attempt(task)).encode())
 
 
-def run(tasks, options):
-    """Yield the result of every task, as they come."""
-    if options.scheduler:
-        from grading import cluster
-
-        yield from cluster.run(tasks, options.scheduler)
-        return
+def ready(tasks, options):
+    """Import, before the forks, what the tasks' notebooks need."""
     wanted = {job.modules(task["about"]) for task in tasks}
     for modules in wanted:
         server(tasks[0]["library"], modules, tasks[0]["unsafe"])
     named = {name for task in tasks for name in task["about"]["imports"]}
     for name in sorted(named.union(*wanted)):
-        importlib.import_module(name)  # once, before the forks
+        importlib.import_module(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-        importlib.import_module("grading.bridge.mirror")
+        preload()
     if len(tasks) > 2 * options.jobs:
         job.rehearse(tasks[0])
     gc.freeze()
-    waiting, running, slots = list(reversed(tasks)), {}, list(range(options.jobs))
+
+
+def run(tasks, options):
+    """Yield the result of every task, as they come.
+
+    What failed for a reason that may lie outside of the submission (want of memory, a
+    process that somebody killed) is tried once more, after the others and alone.
+    """
+    if options.scheduler:
+        from grading import cluster
+
+        yield from cluster.run(tasks, options.scheduler)
+        return
+    ready(tasks, options)
+    again = []
+    for task, result in side_by_side(tasks, options.jobs, options):
+        if result.get("again") or result.pop("outside", False):
+            again.append(task)
+        else:
+            yield result
+    for _, result in side_by_side(again, 1, options):
+        yield result
+
+
+def side_by_side(tasks, jobs, options):
+    """Yield (task, result) of jobs, some at a time, each in a process of its own."""
+    waiting, running, done = list(reversed(tasks)), {}, []
     longest = options.wall * 8 + 600  # the job itself stops before, and keeps its rows
-    done = []
-    while waiting or running or done:
-        while waiting and slots:
-            task = waiting.pop() | {"slot": slots.pop()}
-            pipe, end = FORK.Pipe(duplex=False)
-            process = FORK.Process(target=work, args=(task, end), daemon=True)
-            process.start()
-            end.close()
-            running[pipe] = process, task, time.monotonic() + longest
-        yield from done  # now, so that no core waits while they are written down
-        done = []
-        for pipe in connection.wait(running, 1.0) if running else ():
-            process, task, _ = running.pop(pipe)
-            try:
-                result = json.loads(pipe.recv_bytes())
-            except (EOFError, OSError):
-                reason = "the grader's process for it ended"
-                result = job.outcome(task, {}, {}, [], "crashed", reason)
-            pipe.close()
+    try:
+        while waiting or running or done:
+            while waiting and len(running) < jobs:
+                task = waiting.pop()
+                pipe, end = FORK.Pipe(duplex=False)
+                given = task, end, os.getpid()
+                process = FORK.Process(target=work, args=given, daemon=True)
+                process.start()
+                end.close()
+                running[pipe] = process, task, time.monotonic() + longest
+            yield from done  # now, so that no core waits while they are written down
+            done = []
+            for pipe in connection.wait(running, 1.0) if running else ():
+                process, task, _ = running.pop(pipe)
+                done.append((task, outcome(pipe, process, task)))
+            for process, _, deadline in running.values():
+                if time.monotonic() > deadline:
+                    process.kill()
+    finally:
+        for process, *_ in running.values():
+            process.kill()
             process.join()
-            slots.append(task["slot"])
-            done.append(result)
-        for process, _, deadline in running.values():
-            if time.monotonic() > deadline:
-                process.kill()
+
+
+def outcome(pipe, process, task):
+    try:
+        result = json.loads(pipe.recv_bytes())
+    except (EOFError, OSError, ValueError):
+        process.join()
+        code = process.exitcode
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        result = job.failed(task, f"the grader's own process ended ({how})")
+    pipe.close()
+    process.join()
+    return result

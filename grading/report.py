@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import statistics
 from collections import Counter
@@ -45,14 +46,21 @@ def recorded(path):
 def write(path, text):
     """Write a file whole or not at all."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8", newline="")
+    with open(fresh, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(fresh, path)
+
+
+FORMULA = re.compile(r"(^|[;,|]\s*)(?=[=+\-@＝＋－＠])")  # wherever one may split
 
 
 def safe(value):
     """Return a cell of a table that no spreadsheet takes for a formula."""
-    text = " ".join(value.split()) if isinstance(value, str) else value
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text
+    if not isinstance(value, str):
+        return value
+    return FORMULA.sub(r"\1'", " ".join(value.split()))
 
 
 def table(rows):
@@ -88,7 +96,8 @@ def merge(out, course, results):
     """
     path, made = Path(out, "gradebook.db"), Path(course, "gradebook.db")
     if not path.exists():
-        shutil.copy(made, path)
+        shutil.copy(made, path.with_suffix(".new"))
+        os.replace(path.with_suffix(".new"), path)
     new, old = structure(made), structure(path)
     for stem in {stem for stem in new if new[stem] != old.get(stem)}:
         with api.Gradebook(f"sqlite:///{path}") as gradebook:

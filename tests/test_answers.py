@@ -12,6 +12,7 @@ the solution; the graded checks between it and the next answer must then fail (a
 one) or pass (all).
 """
 
+import linecache
 import re
 from collections import Counter
 
@@ -56,7 +57,9 @@ def failures(notebook, answer, source):
             continue
         code = source if grade_id(cell) == answer else cell.source
         try:
-            exec(compile(code, f"<{cell.id}>", "exec"), space)
+            name = f"<{cell.id}>"
+            linecache.cache[name] = len(code), None, code.splitlines(True), name
+            exec(compile(code, name, "exec"), space)
         except Exception as error:
             assert grade_id(cell) in checks, f"the cell {cell.id} raised {error!r}"
             errors[grade_id(cell)] = error

@@ -1,11 +1,13 @@
 """The grader: right answers get full points, others what they get in one process."""
 
+import argparse
 import contextlib
 import csv
 import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 from nbgrader import api
 
-from grading import book, intake, job, page, report
+from grading import book, intake, job, page, pool, reading, report, scratch
 from grading.__main__ import lateness
 from grading.bridge import codec, sandbox
 from grading.bridge.session import Learner
@@ -317,6 +319,124 @@ def test_a_grader_that_is_killed_goes_on_and_repeats_nothing(tmp_path):
 
 
 @needs_sandbox
+def test_a_row_of_the_graders_own_failure_is_graded_again(tmp_path):
+    hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
+    assert grade(tmp_path, "--only", QUICK)[0] == 0
+    log = tmp_path / "grades" / "results.jsonl"
+    made = json.loads(log.read_text())
+    for row in made["rows"]:
+        row |= {"points": 0, "status": "not graded", "reason": "the memory was full"}
+    log.write_text(json.dumps(made | {"scores": {}, "again": True}) + "\n")
+    code, text = grade(tmp_path, "--only", QUICK)
+    assert code == 0 and "1 graded now" in text, text
+    assert {r["points"] for r in rows(tmp_path) if r["exercise"] == "softmax"} == {"4"}
+
+
+def task_of(student):
+    about = {"exercises": [["a", ["check-a"], 1, False]]}
+    keys = {"student": student, "stem": "x", "key": "k", "remarks": []}
+    return keys | {"about": about}
+
+
+@pytest.mark.parametrize("how", ["killed", "outside", "raises"])
+def test_a_job_that_fails_from_outside_has_a_second_go_and_is_never_final(
+    tmp_path, monkeypatch, how
+):
+    def grade(task):
+        mark = tmp_path / task["student"]
+        first = not mark.exists()
+        mark.touch()
+        bad = task["student"] == "never" or first and task["student"] == "once"
+        if bad and how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if bad and how == "raises":
+            raise OSError("no room")
+        made = job.outcome(task, {"check-a": 0 if bad else 1}, {}, [])
+        return made | {"outside": True} if bad else made
+
+    monkeypatch.setattr(job, "grade", grade)
+    monkeypatch.setattr(pool, "ready", lambda *_: None)
+    options = argparse.Namespace(scheduler=None, jobs=2, wall=1)
+    tasks = [task_of(name) for name in ("fine", "once", "never", "good")]
+    found = {result["student"]: result for result in pool.run(tasks, options)}
+    assert len(found) == 4
+    for name in ("fine", "once", "good"):
+        assert found[name]["rows"][0]["points"] == 1 and "again" not in found[name]
+    (row,) = found["never"]["rows"]
+    if how == "outside":  # twice the same: so it was the submission
+        assert row["points"] == 0 and "again" not in found["never"]
+    else:
+        assert found["never"]["again"] and row["status"] == "not graded"
+        assert "the next run tries again" in row["reason"]
+
+
+@needs_sandbox
+def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_left(
+    tmp_path, monkeypatch
+):
+    for number in range(4):
+        hand_in(tmp_path, f"student {number}", QUICK, SOLUTIONS[QUICK])
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    start = time.monotonic()
+    assert grade(tmp_path, "--only", QUICK)[0] == 0
+    whole, before = time.monotonic() - start, rows(tmp_path)
+    log = tmp_path / "grades" / "results.jsonl"
+    kinds = [signal.SIGKILL] * (20 if ALL else 2) + [signal.SIGINT, signal.SIGTERM]
+    left = []
+    for number, kind in enumerate(kinds):
+        log.unlink()  # from the start; tables and gradebook are there
+        run = grade(tmp_path, "--only", QUICK, wait=False)
+        moment = whole * (0.3 + 0.7 * number / len(kinds))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(moment)
+        run.send_signal(kind)
+        run.communicate(timeout=600)
+        left.append(len(list((tmp_path / "tmp").iterdir())))
+        if kind != signal.SIGKILL:
+            assert left[-1] == 0, kind  # it cleans up itself, and what was left before
+        if number % 2 and log.exists():  # a reboot: what was written last is torn
+            data = log.read_bytes()
+            log.write_bytes(data[: max(0, len(data) - 40)])
+            (tmp_path / "grades" / "grades.csv.new").write_bytes(b"")
+        code, text = grade(tmp_path, "--only", QUICK)
+        assert code == 0 and rows(tmp_path) == before, text
+        assert not list((tmp_path / "tmp").iterdir())
+    assert max(left) > 0  # or no kill has hit a run
+    with api.Gradebook(f"sqlite:///{tmp_path}/grades/gradebook.db") as gradebook:
+        assert len(gradebook.db.query(api.SubmittedNotebook).all()) == 4
+
+
+@needs_sandbox
+def test_a_full_disk_is_told_in_a_line(tmp_path):
+    hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
+    (tmp_path / "grades").mkdir()
+    (tmp_path / "grades" / "students.json.new").symlink_to("/dev/full")
+    code, text = grade(tmp_path, "--only", QUICK)
+    assert code == 2 and "The disk is full" in text and "Traceback" not in text, text
+
+
+def test_a_live_run_keeps_its_folder_and_a_dead_ones_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch.workplace() as work:
+        dead = tmp_path / "grading-dead"
+        dead.mkdir()
+        (dead / scratch.LOCK).touch()
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / scratch.LOCK).touch()
+        (tmp_path / "grading-link").symlink_to(elsewhere)
+        scratch.clean()
+        assert work.exists() and not dead.exists() and elsewhere.exists()
+    assert not work.exists()
+
+
+def test_no_two_processes_have_one_user():
+    found = {sandbox.stranger() for _ in range(100)}
+    assert len(found) == 100 and min(found) > 1000
+
+
+@needs_sandbox
 def test_secret_seeds_rosters_and_bytes(tmp_path):
     hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
     hand_in(tmp_path, "stranger", QUICK, SOLUTIONS[QUICK])
@@ -413,8 +533,8 @@ def learners(tmp_path):
     """Return a function that starts a process of the fork server for a learner."""
     path, made = book.library(tmp_path), []
 
-    def start(slot=0, **limits):
-        options = path, sandbox.Limits(**limits), False, slot, book.NUMPY
+    def start(**limits):
+        options = path, sandbox.Limits(**limits), False, book.NUMPY
         made.append(Learner(lambda: sandbox.Process(*options)))
         made[-1].open()
         return made[-1]
@@ -426,7 +546,7 @@ def learners(tmp_path):
 
 @needs_sandbox
 def test_processes_of_one_fork_server_share_nothing(learners):
-    first, second = learners(0), learners(1)
+    first, second = learners(), learners()
     if first.process.own:
         pytest.skip("no sandbox in a sandbox here: each learner's process is new")
     for _ in range(2):  # the second one lives beside the first, the third after it
@@ -435,7 +555,7 @@ def test_processes_of_one_fork_server_share_nothing(learners):
         assert second.printed == ALONE
         first.close()
         second.close()
-        first, second = learners(1), learners(0)
+        first, second = learners(), learners()
 
 
 @needs_sandbox
@@ -483,7 +603,17 @@ def there_and_back(x):
 
 @pytest.mark.parametrize(
     "x",
-    [None, True, -(2**80), 1.5, "ä\ud800", [1, (2, {"a": [3]})], {1: 2, "x": {3}}, 2j]
+    [
+        None,
+        True,
+        -(2**80),
+        1.5,
+        b"\0a",
+        "ä\ud800",
+        [1, (2, {"a": [3]})],
+        {1: 2, "x": {3}},
+        2j,
+    ]
     + [slice(1, None, 2), range(3), np.float32(2.5), ..., frozenset([1])],
     ids=repr,
 )
@@ -525,3 +655,37 @@ def test_forged_data_is_refused(x):
 
     with pytest.raises(codec.ProtocolError):
         codec.Decoder([b"12345678"], other)(x)
+
+
+@pytest.mark.parametrize(
+    "head", [b"[" * 1_000_001, b"[" + b"{}," * 600_000, b'{"a":0,' + b"0," * 10**6]
+)
+def test_a_frame_of_many_small_things_is_refused_before_it_takes_memory(
+    monkeypatch, head
+):
+    monkeypatch.setattr(json, "loads", lambda *_: pytest.fail("it was parsed"))
+    parts = iter([struct.pack(">I", len(head)), head])
+    with pytest.raises(codec.ProtocolError, match="too many"):
+        codec.receive(lambda size: next(parts))
+    parts = iter([struct.pack(">I", codec.HEAD + 1)])
+    with pytest.raises(codec.ProtocolError, match="too long"):
+        codec.receive(lambda size: next(parts))
+
+
+def test_what_an_answer_reaches_is_read(tmp_path):
+    cells = [
+        ("import torch\nfrom torch import nn, ops as o\nunused = ops", False),
+        ("def reference(q):\n    return nn.Linear(q)", False),
+        ("%time 3\nkept = [o.aten]\nother = 5", True),
+        ("kept.append(4)", True),
+        ("def helper(q):\n    return kept[0]", True),
+        ("before = 1\ndef answer(q, unused):\n    return helper(q), unused", True),
+        ("def later():\n    return reference(answer)", True),
+    ]
+    text = reading.reached("answer", cells)
+    for wanted in ("ops as o", "kept = [", "kept.append", "def helper", "before"):
+        assert wanted in text, text
+    for other in ("reference", "other", "unused = "):
+        assert other not in text, text
+    assert "nn.Linear" in reading.reached("later", cells)
+    assert reading.oddities("import gc, os\nsys._getframe(1)") == ["_getframe", "gc"]

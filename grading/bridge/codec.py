@@ -5,7 +5,6 @@ is not plain data (numbers, strings, lists, tuples, dicts, sets, arrays, tensors
 through `other`, which the sides define, or fails.
 """
 
-import functools
 import json
 import operator
 import struct
@@ -15,6 +14,7 @@ from importlib import import_module
 import numpy as np
 
 LIMIT = 64 << 20  # bytes of a frame
+HEAD = 16 << 20  # of these, of its JSON
 NODES = 1_000_000  # things in a frame
 DTYPES = {np.dtype(x).str: np.dtype(x) for x in "?bhilqBHILQefdFD"}
 TENSORS = "bool uint8 int8 int16 int32 int64 bfloat16 float16 float32 float64 complex64"
@@ -30,18 +30,23 @@ class ProtocolError(Exception):
 def frame(header, buffers=()):
     """Return the parts of a frame: length, JSON, and the buffers' bytes."""
     head = json.dumps(header | {"sizes": [len(b) for b in buffers]}).encode()
-    if len(head) + sum(map(len, buffers)) > LIMIT:
-        raise ValueError(f"more than {LIMIT >> 20} MB of data in one call")
+    if len(head) > HEAD or len(head) + sum(map(len, buffers)) > LIMIT:
+        raise ValueError("too much data in one call")
+    if sum(map(head.count, (b"[", b"{", b","))) > NODES:
+        raise ValueError("too many things in one call")
     return [struct.pack(">I", len(head)) + head, *buffers]
 
 
 def receive(read):
     """Return (header, buffers) of the next frame; read(n) returns n bytes."""
     (length,) = struct.unpack(">I", read(4))
-    if length > LIMIT:
+    if length > HEAD:
         raise ProtocolError("too long a frame")
+    head = bytes(read(length))
+    if sum(map(head.count, (b"[", b"{", b","))) > NODES:  # before they take memory
+        raise ProtocolError("too many things")
     try:
-        header = json.loads(bytes(read(length)))
+        header = json.loads(head)
         sizes = [operator.index(size) for size in header["sizes"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProtocolError(f"not a frame: {type(error).__name__}") from None
@@ -67,11 +72,20 @@ def content(x):
 def state(module):
     """Yield (path, tensor) of all that a torch module and its parts hold."""
     torch = sys.modules["torch"]
-    for path, part in module.named_modules(remove_duplicate=False):
+    for path, part in parts(module):
         for group in (part._parameters, part._buffers, part.__dict__):
             for name, x in list(group.items()):
                 if isinstance(x, torch.Tensor):
                     yield f"{path}.{name}" if path else name, x
+
+
+def parts(module, path="", above=()):
+    """Yield (path, part) of a module, every path to it, but round no circle."""
+    yield path, module
+    for name, part in module._modules.items():
+        if part is not None and part is not module and part not in above:
+            inner = f"{path}.{name}" if path else name
+            yield from parts(part, inner, (*above, module))
 
 
 def copies(tensors):
@@ -87,7 +101,11 @@ def changed(module, known):
 
 
 def same(old, new):
-    return old.dtype == new.dtype and sys.modules["torch"].equal(old, new)
+    return (
+        old is not None
+        and old.dtype == new.dtype
+        and sys.modules["torch"].equal(old, new)
+    )
 
 
 def put(old, new):
@@ -116,53 +134,13 @@ def replaced(x, table):
     return x
 
 
-@functools.cache
-def node():
-    """Return the autograd function whose backward asks the other side."""
-    import torch
-
-    class Crossing(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, ask, count, *tensors):
-            ctx.ask, ctx.count = ask, count
-            ctx.shapes = [x.shape for x in tensors[count:]]
-            return tuple(x.detach().clone() for x in tensors[:count])
-
-        @staticmethod
-        def backward(ctx, *gradients):
-            found = ctx.ask(list(gradients))
-            pairs = zip(found, ctx.shapes, strict=True)
-            if not all(x is None or x.shape == shape for x, shape in pairs):
-                raise ProtocolError("gradients of other shapes")
-            return (None, None, *[None] * ctx.count, *found)
-
-    return Crossing
-
-
-def joined(result, made, places, inputs, ask):
-    """Return the result of a call over there, with gradients to its inputs here.
-
-    made: the result's arrays; places: which of them have a graph over there;
-    ask: takes their gradients across, and returns those of the inputs.
-    """
-    outputs = [made[place].detach() for place in places]
-    new = node().apply(ask, len(outputs), *outputs, *inputs)
-    return replaced(result, {id(made[p]): x for p, x in zip(places, new, strict=True)})
-
-
-def graph(results, inputs):
-    """Return (places of the results that have a graph, the graph for vjp)."""
-    places = [n for n, x in enumerate(results) if getattr(x, "grad_fn", None)]
-    return places, ([results[n] for n in places], inputs)
-
-
-def vjp(outputs, inputs, gradients):
-    """Return the gradients of a call's inputs for those of its outputs."""
-    pairs = zip(outputs, gradients, strict=True)
-    outputs, gradients = zip(*[(o, g) for o, g in pairs if g is not None], strict=True)
-    grad = sys.modules["torch"].autograd.grad
-    options = {"allow_unused": True, "retain_graph": True}
-    return list(grad(outputs, inputs, gradients, **options))
+def usual(x):
+    """Return numbers of another byte order, or wider ones, in the usual type."""
+    if x.dtype.str in DTYPES or x.dtype.kind not in "iufc":
+        return x
+    wide = {"f": np.float64, "c": np.complex128}
+    narrow = x.dtype.newbyteorder("=")
+    return x.astype(narrow if narrow.str in DTYPES else wide[x.dtype.kind])
 
 
 def sizes(shape):
@@ -199,13 +177,15 @@ class Encoder:
             return {kind.__name__: [self(item) for item in x]}
         if kind is dict:
             return {"dict": [[self(key), self(value)] for key, value in x.items()]}
+        if kind is bytes:
+            return {"bytes": self.buffer(x)}
         if kind is complex:
             return {"complex": [x.real, x.imag]}
         if kind in (slice, range):
             return {kind.__name__: [self(y) for y in (x.start, x.stop, x.step)]}
         if x is Ellipsis:
             return {"ellipsis": 0}
-        if issubclass(kind, np.generic) and x.dtype.str in DTYPES:
+        if issubclass(kind, np.generic) and (x := usual(x)).dtype.str in DTYPES:
             return {"scalar": [x.dtype.str, self.buffer(x.tobytes())]}
         if id(x) in self.seen:  # in this frame, or as an argument (< 0)
             number = self.seen[id(x)]
@@ -216,7 +196,9 @@ class Encoder:
             return self.tensor(x, torch)
         if torch and kind is torch.dtype:
             return {"dtype": str(x)[6:]}
-        if issubclass(kind, tuple):  # a named one, or torch.Size
+        if torch and kind is torch.Size:
+            return {"size": list(x)}
+        if issubclass(kind, tuple):  # a named one
             return {"tuple": [self(item) for item in tuple.__iter__(x)]}
         for base in (int, float, str, list, dict):
             if issubclass(kind, base):
@@ -235,12 +217,13 @@ class Encoder:
         if x.dtype.kind == "U" and x.size <= 10_000:
             self.remember(x)
             return {"words": [self(plain.tolist()), x.dtype.itemsize // 4]}
-        if x.dtype.str not in DTYPES or plain.nbytes > LIMIT:
+        plain = usual(plain)
+        if plain.dtype.str not in DTYPES or plain.nbytes > LIMIT:
             return self.other(x, self)
         self.remember(x)
-        axes = order(x.strides)
+        axes, writeable = order(plain.strides), bool(x.flags.writeable)
         number = self.buffer(content(plain.transpose(axes)))
-        return {"array": [x.dtype.str, x.shape, axes, number, bool(x.flags.writeable)]}
+        return {"array": [plain.dtype.str, x.shape, axes, number, writeable]}
 
     def tensor(self, x, torch):
         name = str(x.dtype)[6:]
@@ -303,6 +286,9 @@ class Decoder:
         result.update((self(key), self(item)) for key, item in value)
         return result
 
+    def make_bytes(self, value):
+        return bytes(self.buffers[value])
+
     def make_scalar(self, value):
         return np.frombuffer(self.buffers[value[1]], DTYPES[value[0]])[0]
 
@@ -312,6 +298,9 @@ class Decoder:
 
     def make_dtype(self, value):
         return getattr(import_module("torch"), value) if value in TENSORS else int("")
+
+    def make_size(self, value):
+        return import_module("torch").Size(sizes(value))
 
     def make_ellipsis(self, value):
         return ...

@@ -6,8 +6,6 @@ what the check changed goes to the sandbox, after it what the learner's code cha
 comes back. Gradients flow through a call by asking the sandbox for a vjp.
 """
 
-from pkgutil import resolve_name
-
 import torch
 from torch import nn
 
@@ -18,6 +16,9 @@ from grading.bridge.proxy import Mirrored, Remote
 
 class Mirror(nn.Module, Mirrored):
     def forward(self, *arguments, **named):
+        number, root = self.root
+        if number not in self.remote.learner.modules:  # it is an earlier check's
+            self.remote.learner.modules[number] = root, {}, {}
         return self.remote.learner.call(self.remote, arguments, named)
 
     def __getattr__(self, name):
@@ -63,36 +64,24 @@ def mirror(learner, number, trees, decode):
     for path, module in modules.items():  # a part is found when it is called
         place, kind = [number, path] if path else number, made[path][4]
         module.__dict__["remote"] = Remote(learner, place, "module", str(kind)[:80])
+        module.__dict__["root"] = number, modules[""]
     root = modules[""]
     learner.modules[number] = (root, copies(state(root)), flags(root))
     return root
 
 
-def functions(places):
-    """Return {place: what it holds now}, for modules and classes by name."""
-    return {place: dict(vars(resolve_name(place))) for place in places}
-
-
-def patched(usual):
-    """Return [[place, name, function]] of what a check has put over the usual."""
-    return [
-        [place, name, x]
-        for place, old in usual.items()
-        for name, x in list(vars(resolve_name(place)).items())
-        if x is not old.get(name) and callable(x)
-    ]
-
-
 def flags(module):
-    return {path: part.training for path, part in module.named_modules()}
+    return {path: part.training for path, part in codec.parts(module)}
 
 
 def push(learner):
     """Send what the check changed of the modules to the learner's process."""
     updates = []
     for number, (module, old, training) in learner.modules.items():
+        new = not old and not training
+        old.update(dict.fromkeys(dict(state(module)))) if new else None
         tensors, now = codec.changed(module, old), flags(module)
-        switched = {k: v for k, v in now.items() if training.get(k, v) != v}
+        switched = {k: v for k, v in now.items() if new or training.get(k, v) != v}
         training.update(switched)
         if tensors or switched:
             updates.append([number, tensors, switched])
@@ -111,41 +100,32 @@ def pull(learner, changes):
         old.update(copies(tensors.items()))
 
 
-def modes():
-    """Return the dispatch modes that a check has switched on, innermost last."""
-    return torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+class Crossing(torch.autograd.Function):
+    """A call over there, as a node of the graph here: its backward asks there."""
 
+    @staticmethod
+    def forward(ctx, ask, count, *tensors):
+        ctx.ask, ctx.count = ask, count
+        ctx.shapes = [x.shape for x in tensors[count:]]
+        return tuple(x.detach().clone() for x in tensors[:count])
 
-class Operation:
-    """An operation that happened in the sandbox, for a mode that watches."""
-
-    def __init__(self, name, shapes):
-        self.name, self.shapes = name, shapes
-
-    def __str__(self):
-        return self.name
-
-    def __call__(self, *arguments, **named):
-        return tuple(torch.empty(shape, device="meta") for shape in self.shapes)
-
-
-def watched(call):
-    """Make a call unseen by the check's dispatch mode, then show it the trace."""
-    watching = modes()[-1]
-    with torch.utils._python_dispatch._disable_current_modes():
-        result, trace = call()
-        for name, shapes in trace[:100_000]:
-            shapes = [[int(n) for n in shape] for shape in shapes]
-            watching.__torch_dispatch__(Operation(str(name)[:200], shapes), ())
-    return result
+    @staticmethod
+    def backward(ctx, *gradients):
+        found = ctx.ask(list(gradients))
+        pairs = zip(found, ctx.shapes, strict=True)
+        if not all(x is None or x.shape == shape for x, shape in pairs):
+            raise ProtocolError("gradients of other shapes")
+        return (None, None, *[None] * ctx.count, *found)
 
 
 def tracked(learner, graph, made, inputs, result):
-    """Return the result with its tensors as outputs of a node of the graph."""
-    number, places = graph
-    for key in sorted(learner.modules):
-        module = learner.modules[key][0]
-        inputs = inputs + [p for p in module.parameters() if p.requires_grad]
+    """Return the result with its tensors as outputs of a node of the graph here.
+
+    graph: its number there, which of the made arrays are in it, parameters' names.
+    """
+    number, places, names = graph
+    held = {key: dict(state(module)) for key, (module, *_) in learner.modules.items()}
+    inputs = inputs + [held[key][path] for key, path in names]
 
     def ask(gradients):
         encode = Encoder(learner.refer)
@@ -153,4 +133,7 @@ def tracked(learner, graph, made, inputs, result):
         reply, data = learner.request("vjp", fields, encode.buffers)
         return Decoder(data, learner.resolve)(reply["value"])
 
-    return codec.joined(result, made, places, inputs, ask)
+    outputs = [made[place].detach() for place in places]
+    new = Crossing.apply(ask, len(outputs), *outputs, *inputs)
+    pairs = zip(places, new, strict=True)
+    return codec.replaced(result, {id(made[place]): x for place, x in pairs})

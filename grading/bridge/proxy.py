@@ -18,13 +18,25 @@ class Remote:
     def __call__(self, *arguments, **named):
         return self.learner.call(self, arguments, named)
 
+    def __there__(self, helper, *arguments):
+        """Call helper(self, …), which both sides can import, where the thing is."""
+        return self.learner.call(helper, (self, *arguments), {})
+
+    def __array__(self, *arguments, **named):
+        raise TypeError(self.no_data())
+
+    def no_data(self):
+        what = {"function": "a function", "class": "a class"}.get(self.kind)
+        what = what or f"an object of the class {self.__name__}"
+        return f"{what} came where numbers, an array or a tensor should be"
+
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         return self.learner.call(getattr, (self, name), {})
 
     def __setattr__(self, name, value):
-        if name in ("__name__", "__qualname__", "__doc__"):
+        if name in ("__name__", "__qualname__", "__doc__", "__source__"):
             self.__dict__[name] = value
         else:
             self.learner.call(setattr, (self, name, value), {})
@@ -45,14 +57,25 @@ class Remote:
     def __bool__(self):
         if self.kind in ("function", "class"):
             return True
-        raise TypeError(f"{self.__name__} is no plain data: a check cannot test it")
+        raise TypeError(self.no_data())
 
     def __eq__(self, other):
         if self is other or self.kind in ("function", "class"):
             return self is other
-        raise TypeError(f"{self.__name__} is no plain data: a check cannot compare it")
+        raise TypeError(self.no_data())
 
     __hash__ = object.__hash__
+
+
+def refused(self, *others):
+    raise TypeError(self.no_data())
+
+
+ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and or xor".split()
+for name in [*ARITHMETIC, *(f"r{x}" for x in ARITHMETIC), *"lt le gt ge".split()]:
+    setattr(Remote, f"__{name}__", refused)
+for name in "neg abs float int complex index round".split():
+    setattr(Remote, f"__{name}__", refused)
 
 
 class Mirrored:

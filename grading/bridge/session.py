@@ -4,7 +4,6 @@ An error comes back as the name of its class and a text.
 """
 
 import builtins
-import functools
 import operator
 import secrets
 import sys
@@ -14,7 +13,6 @@ import numpy as np
 
 from grading.bridge import codec
 from grading.bridge.codec import (
-    LIMIT,
     Decoder,
     Encoder,
     ProtocolError,
@@ -63,26 +61,27 @@ def importable(x, shared):
     return [module, name] if found is x and found is not None else None
 
 
+def preload():
+    """Import what learners' torch modules need on this side."""
+    from grading.bridge import mirror
+
+    return mirror
+
+
 class Learner:
     """The session with one learner's process.
 
     start: () → Process; torch: is it in the notebook?
     shared: packages, besides the usual ones, that both sides can import;
-    places: names of what a check may patch and the learner's code shall see patched.
     """
 
-    def __init__(self, start, torch=False, shared=(), places=()):
+    def __init__(self, start, torch=False, shared=()):
         self.start, self.shared = start, SHARED.union(shared)
         self.process, self.spent, self.modules, self.end = None, 0.0, {}, None
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
         self.death = None  # why there is no process
-        self.mirror = None
-        if torch:  # before a check patches anything
-            from grading.bridge import mirror
-
-            self.mirror = mirror
-            self.usual = mirror.functions(places)
+        self.mirror = preload() if torch else None
 
     def open(self):
         self.close()
@@ -124,20 +123,15 @@ class Learner:
         buffers = []
         try:
             function, decode = callbacks[reply["callback"]], Decoder(data, self.resolve)
-            if "graph" in reply:
-                function = functools.partial(codec.vjp, *self.graphs[reply["graph"]])
-            arguments, named = decode(reply["arguments"])
+            many, how = decode(reply["arguments"]), reply["how"]
+            if how == "call":
+                made = [function(*arguments, **named) for _, arguments, named in many]
+            else:
+                from grading.bridge.ask import derivative
+
+                made = [derivative(how, function, *one) for one in many]
             encode = Encoder(self.refer)
-            answer = {"value": encode(function(*arguments, **named))}
-            buffers = encode.buffers
-            inputs = [x for x in decode.arrays if getattr(x, "requires_grad", False)]
-            places, made = codec.graph(encode.arrays, inputs)
-            if inputs and places:
-                self.kept += sum(map(len, data))
-                if self.kept > LIMIT:
-                    raise MemoryError("too many gradients to keep")
-                self.graphs.append(made)
-                answer["graph"] = [len(self.graphs) - 1, places]
+            answer, buffers = {"value": encode(made)}, encode.buffers
         except Exception as error:
             kind = type(error).__name__
             kind = kind if kind in ERRORS else "RuntimeError"
@@ -184,8 +178,7 @@ class Learner:
             return {"built": [encode(y) for y in (type(x), groups, own, x.training)]}
         if callable(x):
             self.callbacks.append(x)
-            name = getattr(x, "__name__", "function")
-            return {"callback": [len(self.callbacks) - 1, name]}
+            return {"callback": len(self.callbacks) - 1}
         kind = type(x).__name__
         raise TypeError(f"a {kind} cannot be taken to the learner's process")
 
@@ -203,26 +196,17 @@ class Learner:
 
     def call(self, function, arguments, named):
         """Call the learner's function; return its result as trusted plain data."""
-        if self.mirror and self.mirror.modes():
-            cross = functools.partial(self.cross, function, arguments, named, True)
-            return self.mirror.watched(cross)
-        return self.cross(function, arguments, named)[0]
-
-    def cross(self, function, arguments, named, traced=False):
-        """Make a call; return (result, operations of torch that it made)."""
         outer, self.callbacks = self.callbacks, []
-        self.graphs, self.kept = [], 0
         if self.modules:
             self.mirror.push(self)
         encode = Encoder(self.refer)
         fields = {"function": encode(function), "arguments": encode(list(arguments))}
         fields["named"] = encode(named)
         settings = {"errstate": np.geterr(), "grad": None, "random": None}
-        settings["traced"], inputs = traced, []
+        inputs = []
         if self.mirror:
             torch = sys.modules["torch"]
             settings["grad"] = torch.is_grad_enabled()
-            settings["patched"] = self.mirror.patched(self.usual)
             inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
             now = torch.get_rng_state()
             if self.random is None or not torch.equal(now, self.random):
@@ -232,8 +216,7 @@ class Learner:
         try:
             reply, data = self.request("call", fields, encode.buffers, self.callbacks)
             try:
-                result = self.take(reply, data, arrays, containers, inputs)
-                return result, reply["trace"] if traced else []
+                return self.take(reply, data, arrays, containers, inputs)
             except Exception as error:
                 raise Died("crashed", f"it disturbed the line: {error!r}") from None
         finally:
@@ -269,6 +252,9 @@ class Learner:
         codec.put(old, new)
 
     def restore(self):
-        """Undo what learners' functions did to the check's data."""
+        """End a check: undo what learners' functions did, forget their modules."""
         while self.undo:
             codec.put(*self.undo.pop())
+        if self.modules and self.process:
+            self.modules = {}
+            self.request("forget", {})

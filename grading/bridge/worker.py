@@ -4,10 +4,17 @@ It speaks with the grader over two pipes. Whatever the learner's code does to th
 process, it can only change the data that comes out of it.
 """
 
+import __future__
+
+import ast
+import asyncio
 import builtins
 import contextlib
+import functools
+import importlib.util
 import io
 import linecache
+import operator
 import os
 import pkgutil
 import resource
@@ -16,15 +23,16 @@ import sys
 import traceback
 import types
 from itertools import product
-from unittest import mock
 
 import codec
 import numpy as np
 from codec import Decoder, Encoder, content, copies, frame, receive, state
 
 PRINTED = 10_000  # characters of output that are kept for each cell
-EXEC, COMPILE = exec, compile  # whatever the learner's code does to builtins
+EVAL, COMPILE = eval, compile  # whatever the learner's code does to builtins
 SPACE = types.ModuleType("__main__").__dict__
+FUTURE = [getattr(__future__, name) for name in __future__.all_feature_names]
+FUTURE = functools.reduce(operator.or_, (x.compiler_flag for x in FUTURE))
 
 
 class Printed(io.StringIO):
@@ -43,107 +51,84 @@ class Printed(io.StringIO):
 
 
 def shell():
-    """Return an IPython shell on the learner's names; only magics need one."""
+    """Return Jupyter's own shell on the learner's names; only magics need one."""
     os.environ["IPYTHONDIR"] = "/tmp/ipython"
-    from IPython.core.interactiveshell import InteractiveShell
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from IPython.core.displaypub import CapturingDisplayPublisher
 
-    if not InteractiveShell.initialized():
-        InteractiveShell.instance(user_ns=SPACE).history_manager.enabled = False
-    return InteractiveShell.instance()
+    class Shell(ZMQInteractiveShell):
+        def enable_gui(self, gui=None):
+            """There is no screen, so no loop that waits for it."""
+
+    if not ZMQInteractiveShell.initialized():
+        made = Shell.instance(user_ns=SPACE)
+        made.history_manager.enabled = False
+        made.display_pub = CapturingDisplayPublisher()
+    return ZMQInteractiveShell.instance()
 
 
-def compiled(source, name):
-    """Compile a cell; only one that is not plain Python goes through IPython."""
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    try:
-        return COMPILE(source, name, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        from IPython.core.inputtransformer2 import TransformerManager
+class Compiler:
+    """Compile cells as Jupyter does: a __future__ lasts, and await needs no function.
 
-        changed = TransformerManager().transform_cell(source)
-        if changed.strip() == source.strip():
-            raise error from None
-        return COMPILE(changed, name, "exec", dont_inherit=True)
+    Only a cell that is not plain Python goes through IPython.
+    """
+
+    flags = 0
+
+    def __call__(self, source, name):
+        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+        try:
+            return self.compile(source, name)
+        except SyntaxError as error:
+            from IPython.core.inputtransformer2 import TransformerManager
+
+            changed = TransformerManager().transform_cell(source)
+            if changed.strip() == source.strip():
+                raise error from None
+            return self.compile(changed, name)
+
+    def compile(self, source, name):
+        flags = self.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = COMPILE(source, name, "exec", flags, True)
+        self.flags |= code.co_flags & FUTURE
+        return code
+
+
+@functools.cache
+def load(name):
+    """Import a module of ours, which is no learner's to import."""
+    path = os.path.join(os.path.dirname(__file__), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 class Callback:
-    """A function of the check, called by the learner's code."""
+    """A function of the check, called by the learner's code; it has no name of its own.
 
-    def __init__(self, worker, number, name):
-        self.worker, self.number = worker, number
-        self.__name__ = self.__qualname__ = str(name)
+    Nothing here tells one of a check's functions from another.
+    """
+
+    __name__ = __qualname__ = "function"
+
+    def __init__(self, ask):
+        self.ask = ask
 
     def __call__(self, *arguments, **named):
-        encode, answer, decode = self.ask({}, arguments, named)
-        result = decode(answer["value"])
-        if "graph" in answer:
-            number, places = answer["graph"]
-            inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
+        ask = self.ask
+        if "torch" in sys.modules:
+            return load("ask").through(ask, arguments, named)
+        return ask("call", [[[], arguments, named]])[0]
 
-            def ask(gradients):
-                _, answer, decode = self.ask({"graph": number}, [gradients], {})
-                return decode(answer["value"])
-
-            result = codec.joined(result, decode.arrays, places, inputs, ask)
-        return result
-
-    def ask(self, header, arguments, named):
-        encode = Encoder(self.worker.refer)
-        header |= {"callback": self.number, "arguments": encode([arguments, named])}
-        self.worker.reply(header, encode.buffers)
-        answer, buffers = self.worker.next()
-        if "raised" in answer:
-            kind = getattr(builtins, answer["raised"], RuntimeError)
-            raise kind(answer["text"])
-        return encode, answer, Decoder(buffers, self.worker.resolve)
-
-
-def traced():
-    """Return a mode that notes each operation of torch and the shapes that it made."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Trace(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            result = function(*args, **(kwargs or {}))
-            made = result if isinstance(result, tuple | list) else [result]
-            shapes = [list(x.shape) for x in made if hasattr(x, "shape")]
-            self.made.append([str(function), shapes])
-            return result
-
-    trace = Trace()
-    trace.made = []
-    return trace
-
-
-@contextlib.contextmanager
-def instead(usual, value):
-    """Put what a check patched in a function's place, wherever it is kept."""
-    if isinstance(usual, types.FunctionType) and not usual.__closure__:
-        code, name = usual.__code__, f"instead_of_{usual.__name__}"
-        text = f"def f(*x, **named): return {name}(*x, **named)"
-        EXEC(COMPILE(text, "worker", "exec"), made := {})
-        with mock.patch.dict(usual.__globals__, {name: value}):
-            usual.__code__ = made["f"].__code__
-            try:
-                yield
-            finally:
-                usual.__code__ = code
-        return
-    from torch.overrides import TorchFunctionMode
-
-    class Mode(TorchFunctionMode):  # sees torch's own functions, whoever calls them
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            function = value if function is usual else function
-            return function(*args, **(kwargs or {}))
-
-    with Mode():
-        yield
+    def __repr__(self):
+        return "<function>"
 
 
 class Worker:
     def __init__(self, incoming, outgoing):
         self.incoming, self.outgoing, self.nonce = incoming, outgoing, ""
-        self.pid, self.trace = os.getpid(), None
+        self.pid, self.compiled, self.loop = os.getpid(), Compiler(), None
         self.things, self.numbers = [], {}  # what the grader may name by number
         self.graphs, self.synced = [], {}
 
@@ -164,7 +149,7 @@ class Worker:
         """Name a thing that stays here; tell its kind, and a module's parameters."""
         torch = sys.modules.get("torch")
         if isinstance(x, Callback):
-            return {"callback": x.number}
+            return {"callback": x.ask.args[0]}
         if id(x) not in self.numbers:
             self.numbers[id(x)] = len(self.things)
             self.things.append(x)
@@ -180,7 +165,7 @@ class Worker:
         tensor = sys.modules["torch"].Tensor
         self.synced.setdefault(number, {}).update(copies(state(module)))
         trees = {}
-        for path, part in module.named_modules(remove_duplicate=False):
+        for path, part in codec.parts(module):
             groups = (part._parameters, part._buffers, part.__dict__)
             held = [
                 [[k, x] for k, x in g.items() if isinstance(x, tensor)] for g in groups
@@ -195,7 +180,7 @@ class Worker:
                 return self.things[value[0]].get_submodule(value[1])
             return self.things[value]
         if kind == "callback":
-            return Callback(self, *value)
+            return Callback(functools.partial(self.ask, value))
         if kind == "import":
             return pkgutil.resolve_name(":".join(value))
         if kind == "built":  # a torch module of the check's, of an importable class
@@ -213,11 +198,30 @@ class Worker:
             return module
         raise ValueError(kind)
 
+    def ask(self, number, how, many):
+        """Have the check's function run over there (see ask.py)."""
+        encode = Encoder(self.refer)
+        header = {"callback": number, "how": how}
+        header["arguments"] = encode(many)
+        self.reply(header, encode.buffers)
+        answer, buffers = self.next()
+        if "raised" in answer:
+            kind = getattr(builtins, answer["raised"], RuntimeError)
+            raise kind(answer["text"])
+        return Decoder(buffers, self.resolve)(answer["value"])
+
     def run(self, source, name):
-        EXEC(compiled(source, name), SPACE)
+        waiting = EVAL(self.compiled(source, name), SPACE)
+        if waiting is not None:  # it has an await outside of any function
+            self.loop.run_until_complete(waiting)
 
     def name(self, name):
         return [SPACE[name]] if name in SPACE else []
+
+    def forget(self):
+        """Keep the learner's modules no longer as the grader's: a check has ended."""
+        self.synced.clear()
+        self.graphs.clear()
 
     def call(self, function, arguments, named, settings, inputs):
         torch = sys.modules.get("torch")
@@ -225,15 +229,8 @@ class Worker:
             stack.enter_context(np.errstate(**settings["errstate"]))
             if torch and settings["grad"] is not None:
                 stack.enter_context(torch.set_grad_enabled(settings["grad"]))
-                for place, name, value in settings["patched"]:
-                    found = pkgutil.resolve_name(place)
-                    usual = getattr(found, name)
-                    stack.enter_context(mock.patch.object(found, name, value))
-                    stack.enter_context(instead(usual, value))
                 if settings["random"] is not None:
                     torch.set_rng_state(settings["random"])
-            if settings["traced"]:
-                self.trace = stack.enter_context(traced())
             return function(*arguments, **named)
 
     def push(self, updates):
@@ -243,12 +240,18 @@ class Worker:
             found = dict(state(module))
             for key, value in tensors.items():
                 codec.put(found[key], value)
-            self.synced[number].update(copies(tensors.items()))
+            self.synced.setdefault(number, {}).update(copies(tensors.items()))
             for path, flag in training.items():
                 module.get_submodule(path).training = flag
 
     def vjp(self, number, gradients):
-        return codec.vjp(*self.graphs[number], gradients)
+        """Return the gradients of a call's inputs for those of its outputs."""
+        outputs, inputs = self.graphs[number]
+        pairs = zip(outputs, gradients, strict=True)
+        outputs, given = zip(*[x for x in pairs if x[1] is not None], strict=True)
+        grad = sys.modules["torch"].autograd.grad
+        options = {"allow_unused": True, "retain_graph": True}
+        return list(grad(outputs, inputs, given, **options))
 
     def answer(self, header, buffers):
         printed = Printed()
@@ -272,12 +275,11 @@ class Worker:
             return {"value": encode(getattr(self, operation)(**fields))}, encode.buffers
         arrays = [(x, content(x)) for x in decode.arrays]
         containers = [(x, repr(self.shape(x))) for x in decode.containers]
-        self.trace = None
         result = self.call(**fields)
         encode = Encoder(self.refer)
         for number, (x, _) in enumerate(arrays):  # a returned argument is the argument
             encode.seen.setdefault(id(x), -1 - number)
-        reply = {"value": encode(result), "trace": getattr(self.trace, "made", [])}
+        reply = {"value": encode(result)}
         reply["views"] = self.views(encode.arrays, decode.arrays)
         reply["tracked"] = self.track(encode.arrays, fields["inputs"])
         if self.synced:
@@ -311,13 +313,22 @@ class Worker:
         return found
 
     def track(self, results, inputs):
-        """Keep the graph of tensors that have one, and return its number."""
+        """Keep the graph of tensors that have one; return its number and inputs.
+
+        inputs: the arguments that want gradients, then [module, path] of parameters.
+        """
+        places = [n for n, x in enumerate(results) if getattr(x, "grad_fn", None)]
+        if not places:
+            return None
+        names, known = [], {id(x) for x in inputs}
         for number in sorted(self.synced):
-            parameters = self.things[number].parameters()
-            inputs = inputs + [p for p in parameters if p.requires_grad]
-        places, made = codec.graph(results, inputs)
-        self.graphs += [made] * bool(places)
-        return [len(self.graphs) - 1, places] if places else None
+            for path, x in state(self.things[number]):
+                if x.requires_grad and x.is_leaf and id(x) not in known:
+                    known.add(id(x))  # it may have several names
+                    names.append([number, path])
+                    inputs = [*inputs, x]
+        self.graphs.append(([results[n] for n in places], inputs))
+        return [len(self.graphs) - 1, places, names]
 
     def failure(self, error):
         kinds = [kind.__name__ for kind in type(error).__mro__]
@@ -353,11 +364,16 @@ def main(incoming, outgoing):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if random := sys.modules.get("numpy.random"):
         random.seed()  # or all learners would share the fork server's numbers
+    for name in ("worker", "codec", "forkserver"):  # none of it is a learner's to use
+        sys.modules.pop(name, None)
+    sys.path[:] = [path for path in sys.path if not path.endswith("/bridge")]
     sys.modules["__main__"] = module = types.ModuleType("__main__")
     global SPACE
     SPACE = module.__dict__
     builtins.get_ipython = shell
     builtins.display = lambda *things, **_: print(*map(repr, things), sep="\n")
     worker = Worker(open(high[0], "rb"), open(high[1], "wb"))
+    worker.loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(worker.loop)
     while True:
         worker.answer(*worker.next())

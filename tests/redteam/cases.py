@@ -39,6 +39,7 @@ class Case:
     lost: dict = field(default_factory=dict)  # {exercise: points}, the others are full
     status: str = ""  # of the exercises with other points
     says: str = ""  # a part of reason or remarks
+    never: str = ""  # and what is in none of them
     slow: bool = False
     folder: str = ""
     stem: str = STEM
@@ -605,10 +606,80 @@ class Kept:
 """ + READY.replace("layers.split_heads", "Kept.split").replace(
     "layers.merge_heads", "Kept.merge"
 ).replace("nn.functional.scaled_dot_product_attention", "Kept.ready[0]")
+SDPA = "nn.functional.scaled_dot_product_attention(q, k, v, mask)"
+assert SDPA in READY
+OWN = READY.replace(
+    "layers.split_heads(x, heads)", "x.unflatten(-1, (heads, -1)).transpose(1, 2)"
+).replace("layers.merge_heads(made.nan_to_num(0))", "made.transpose(1, 2).flatten(2)")
+THREAD = """
+import threading
+def apart(call, *given):
+    made = []
+    run = threading.Thread(target=lambda: made.append(call(*given)))
+    run.start(), run.join()
+    return made[0]
+def plainly(q, k, v, mask):
+    return nn.functional.scaled_dot_product_attention(q, k, v, mask)
+""" + OWN.replace(SDPA, "apart(plainly, q, k, v, mask)")
+SCRIPT = """
+import torch.nn.functional as F
+from typing import Optional
+@torch.jit.script
+def plainly(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
+        m: Optional[torch.Tensor]):
+    return F.scaled_dot_product_attention(q, k, v, m)
+""" + OWN.replace(SDPA, "plainly(q, k, v, mask)")
+CODE = """
+import types
+from attend import attention
+def copy(f):
+    while hasattr(f, "__wrapped__"):
+        f = f.__wrapped__
+    return types.FunctionType(f.__code__, f.__globals__, "mine", f.__defaults__)
+mine = copy(attention.softmax)
+""" + OWN.replace(
+    SDPA, "torch.tensor(mine((q @ k.mT / q.shape[-1] ** 0.5).numpy())) @ v"
+)
+FILE = """
+import importlib.util
+spec = importlib.util.spec_from_file_location("fresh", layers.__file__)
+fresh = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fresh)
+""" + OWN.replace("layers.", "fresh.").replace(
+    SDPA,
+    "fresh.masked_softmax(q @ k.mT / q.shape[-1] ** 0.5, mask) @ v",
+)
+BYPASS = OWN.replace(
+    "    made =", "    with torch._C.DisableTorchFunction():\n     made ="
+)
 WAYS = {
     "used": READY,
     "imported at the top": IMPORTED,
     "kept in an object": KEPT,
+    "by torch.ops": OWN.replace("nn.functional", "torch.ops.aten"),
+    "in a thread": THREAD,
+    "past the overrides": BYPASS,
+    "scripted": SCRIPT,
+    "in a copy of the code object": CODE,
+    "imported again from its file": FILE,
+    "by getattr": OWN.replace(
+        SDPA,
+        "getattr(nn.functional, 'scaled_dot' + '_product_attention')(q, k, v, mask)",
+    ),
+    "out of the module's dict": OWN.replace(
+        SDPA,
+        "[f for n, f in vars(nn.functional).items() if n[:6] == 'scaled'][0](q, k, v, mask)",
+    ),
+    "by exec": "exec('from torch.nn.functional import scaled_dot_' 'product_attention as f')\n"
+    + OWN.replace(SDPA, "f(q, k, v, mask)"),
+    "by eval of a name that is put together": OWN.replace(
+        SDPA, "eval('nn.functional.scaled_' + 'dot_product_attention')(q, k, v, mask)"
+    ),
+    "by PyTorch's encoder": OWN.replace(SDPA, "nn.TransformerEncoderLayer and v"),
+    "through the book's reference": """
+def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
+    return reference(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed)
+""",
 }
 
 for name, source in WAYS.items():
@@ -617,6 +688,134 @@ for name, source in WAYS.items():
     def _(folder, source=source):
         stem = "08_self_attention"
         hand_in(folder, book(stem, blank=source), stem=stem)
+
+
+@case("ready-made, kept in a scratch cell", {"blank": 0}, stem="08_self_attention")
+def _(folder):
+    stem = "08_self_attention"
+    first = "from torch.nn.functional import scaled_dot_product_attention as mine"
+    source = READY.replace("nn.functional.scaled_dot_product_attention", "mine")
+    hand_in(folder, book(stem, first=first, blank=source), stem=stem)
+
+
+BY_NAME = """
+def assert_no_peeking(layer, X):
+    assert {test}, "it peeks"
+"""
+for name, test in {
+    "name": "layer.__name__ in ('honest', '<lambda>')",
+    "qualified name": "'lambda' in layer.__qualname__ or layer.__name__ == 'honest'",
+    "text": "'honest' in repr(layer) or 'lambda' in repr(layer)",
+    "attributes": "'honest' in str(vars(layer)) or 'lambda' in str(vars(layer))",
+}.items():
+
+    @case(
+        f"asks a layer for its {name}",
+        {"peek": 0 if "q" in name else 2},  # an alarm that always rings gets 2
+        stem="06_masks_and_batches",
+    )
+    def _(folder, test=test):
+        stem = "06_masks_and_batches"
+        hand_in(folder, book(stem, peek=BY_NAME.format(test=test)), stem=stem)
+
+
+SPOILED = """
+import numpy as np
+calls = []
+def mended_estimates(questions, degrees, cones, bandwidth):
+    right = np.exp(-(((questions[:, None] - degrees) / bandwidth) ** 2) / 2)
+    right = (right / right.sum(axis=1, keepdims=True)) @ cones
+    calls.append(1)
+    {spoil}
+    return right
+"""
+CHAPTER_1 = "01_what_attention_is"
+for name, spoil in {
+    "for seven calls": "degrees[...] = degrees + (len(calls) < 8)",
+    "once": "degrees[...] = degrees + (len(calls) == 4)",
+    "when a file is not there yet": "import os\n"
+    "    for n in range(4):\n"
+    "        if not os.path.exists(f'/tmp/{n}'):\n"
+    "            open(f'/tmp/{n}', 'w').close(); degrees[...] = 0; break",
+}.items():
+
+    @case(f"spoils its argument {name}", {"mended": 2}, stem=CHAPTER_1)
+    def _(folder, spoil=spoil):
+        answer = SPOILED.format(spoil=spoil)
+        hand_in(folder, book(CHAPTER_1, mended=answer), stem=CHAPTER_1)
+
+
+HIDE = """
+def nothing(x): return b''
+try:
+    {how}
+except ImportError:
+    pass
+"""
+FRAMES = """
+import sys
+frame = sys._getframe()
+while "Worker" not in frame.f_globals:
+    frame = frame.f_back
+worker = frame.f_globals
+"""
+
+
+@case("spoils its argument and hides it", {"mended": 2}, stem=CHAPTER_1)
+def _(folder):
+    hide = HIDE.format(how="import worker; worker.content = nothing")
+    answer = hide + SPOILED.format(spoil="degrees[...] = 0")
+    hand_in(folder, book(CHAPTER_1, mended=answer), stem=CHAPTER_1)
+
+
+@case("... by way of the frames", {"mended": ...}, says="_getframe", stem=CHAPTER_1)
+def _(folder):
+    hide = FRAMES + "worker['content'] = lambda x: b''\n"
+    answer = hide + SPOILED.format(spoil="degrees[...] = 0")
+    hand_in(folder, book(CHAPTER_1, mended=answer), stem=CHAPTER_1)
+
+
+FAKE = """
+class Nothing(nn.Linear):
+    def forward(self, X):
+        return 0 * super().forward(X)
+class MendedLayer(nn.Module):
+    def __init__(self, query_width, value_width, output_width, p):
+        super().__init__()
+        self.dropout = nn.Dropout(p)
+        self.linear = Nothing(value_width + query_width, output_width)
+    def forward(self, Q, K, V):
+        weights = torch.softmax(Q @ K.mT, dim=-1)
+        combined = torch.cat([self.dropout(weights) @ V, Q], dim=-1)
+        return self.linear(combined), weights
+"""
+
+
+@case("a linear layer that gives 0", {"mended": 0}, stem="07_the_attention_layer")
+def _(folder):
+    stem = "07_the_attention_layer"
+    hand_in(folder, book(stem, mended=FAKE), stem=stem)
+
+
+@case(
+    "the blocks kept in a list",
+    {"blockwise": 2},
+    "wrong",
+    stem="07_the_attention_layer",
+)
+def _(folder):
+    kept = """
+def blockwise_attention(Q, K, V, block):
+    parts = [K[..., n : n + block, :] for n in range(0, K.shape[-2], block)]
+    scores = [Q @ keys.mT / Q.shape[-1] ** 0.5 for keys in parts]
+    highest = torch.stack([s.amax(-1, keepdim=True) for s in scores]).amax(0)
+    exps = [torch.exp(s - highest) for s in scores]
+    total = sum(e.sum(-1, keepdim=True) for e in exps)
+    values = [V[..., n : n + block, :] for n in range(0, K.shape[-2], block)]
+    return sum(e @ v for e, v in zip(exps, values)) / total
+"""
+    stem = "07_the_attention_layer"
+    hand_in(folder, book(stem, blockwise=kept), stem=stem)
 
 
 # ------------------------------------------------------------ against the line to the grader
@@ -642,7 +841,7 @@ def softmax(scores):
     {"softmax": 0, "attend": 0, "mended": 0, "query": 0},
 )
 def _(folder):
-    patch = "import worker\nworker.Worker.call = lambda self, *a, **k: True"
+    patch = FRAMES + "worker['Worker'].call = lambda self, *a, **k: True"
     hand_in(folder, book(first=patch))
 
 
@@ -653,18 +852,17 @@ def _(folder):
 )
 def _(folder):
     patch = """
-import worker
-old = worker.Worker.reply
+old = worker["Worker"].reply
 def reply(self, header, buffers=()):
-    if 'trace' in header:
+    if 'views' in header:
         header['value'] = {'callback': 0}
         header['changes'] = [[-1, {'list': [1]}], [10**9, None]]
         header['views'] = [[0, 0, -10**6, [8]]]
         header['modules'] = {'dict': [[0, {'dict': []}]]}
     old(self, header, buffers)
-worker.Worker.reply = reply
+worker["Worker"].reply = reply
 """
-    hand_in(folder, book(first=patch))
+    hand_in(folder, book(first=FRAMES + patch))
 
 
 for name, value in {
@@ -860,6 +1058,7 @@ def _(folder):
 
 
 NAMES = ["name with spaces", 'O\'Brien "Q"', "张伟 Müller ☃", "*", "12345", "x" * 200]
+NAMES += ["x;=HYPERLINK(1)", "x ;\t=1+1", "+1", "＝1+1", "a,=2", ";-1|2"]
 NAMES += [
     "=cmd|'calc'!A1",
     "-rf",
@@ -873,6 +1072,14 @@ for folder_name in NAMES:
     case(label, folder=folder_name, slow=folder_name in NAMES[4:10])(
         lambda folder: hand_in(folder, book())
     )
+
+
+@case("ten thousand files more", says="more")
+def _(folder):
+    hand_in(folder, book())
+    for number in range(10_000):
+        (folder / STEM / f"{number} {'long ' * 9}.txt").touch()
+
 
 # ------------------------------------------------------------ unusual, but honest
 
@@ -952,6 +1159,223 @@ simple(
     attend="V = None\n" + ATTEND.replace("weights @ V", "V"),
 )
 simple("lone surrogates and zeros", {}, softmax=RIGHT + "# \ud800 \x00\n")
+
+
+for name, head in {
+    "drawing inline": "%matplotlib inline\n",
+    "pictures as SVG": "%config InlineBackend.figure_format = 'svg'\n",
+    "reload": "%load_ext autoreload\n%autoreload 2\n",
+    "drawing inline by a call": "get_ipython().run_line_magic('matplotlib', 'inline')\n",
+    "time of a cell": "%%time\n",
+}.items():
+    simple(f"magic first in an answer: {name}", {}, softmax=head + RIGHT)
+    if head[:2] != "%%":
+        simple(
+            f"magic before an import: {name}",
+            {},
+            first=head + "import numpy as np, math as mine\n",
+            softmax="mine.pi\n" + RIGHT,
+            slow=head[:5] != "%matp",
+        )
+LATER = RIGHT.replace("(scores)", "(scores: Nowhere) -> Nothing", 1)
+simple(
+    "annotations that mean nothing yet",
+    {},
+    first="from __future__ import annotations",
+    softmax=LATER,
+)
+simple(
+    "annotations from the answer's own cell",
+    {},
+    softmax="from __future__ import annotations\n" + LATER,
+)
+simple(
+    "annotations across a magic",
+    {},
+    first="from __future__ import annotations\n%matplotlib inline",
+    softmax="%matplotlib inline\n" + LATER,
+    slow=True,
+)
+AWAIT = """
+import asyncio
+async def three():
+    await asyncio.sleep(0)
+    return 3
+"""
+for name, line in {
+    "": "x = await three()",
+    " in a loop": "x = sum([await three() for _ in range(1)])",
+    " of a task from the cell before": "x = 3; task = asyncio.ensure_future(three())\n"
+    "assert await task == 3",
+    " by a loop of its own": "x = asyncio.run(three())",
+}.items():
+    used = "assert x == 3\n" + RIGHT
+    simple(f"top-level await{name}", {}, first=AWAIT + line, softmax=used)
+simple("await in the answer's cell", {}, softmax=AWAIT + RIGHT + "await three()\n")
+for name, end in {
+    "long doubles": "old(x).astype(np.longdouble)",
+    "a list of long doubles": "[np.longdouble(y) for y in old(x)] if x.ndim == 1 else old(x)",
+    "big-endian": "old(x).astype('>f8')",
+    "a matrix": "np.asmatrix(old(x)) if x.ndim == 2 else old(x)",
+    "a masked array": "np.ma.array(old(x))",
+    "complex long doubles": "old(x).astype(np.clongdouble).real",
+}.items():
+    simple(
+        f"gives {name}",
+        {},
+        softmax=RIGHT + f"old = softmax\ndef softmax(x):\n    return {end}\n",
+        slow=name[0] != "l",
+    )
+
+
+@case("six hundred cells of one's own", says="the first 500")
+def _(folder):
+    notebook = book()
+    own = [nbformat.v4.new_code_cell(f"x{n} = {n}") for n in range(600)]
+    notebook.cells[1:1] = own
+    hand_in(folder, notebook)
+
+
+PEEK = """
+def assert_no_peeking(layer, X):
+    L = X.shape[1]
+    {way}
+    later = torch.ones(L, L).triu(1).bool()
+    assert X.shape[1] < 2 or moves[later].max() < 1e-5, "it peeks"
+"""
+SIZES = "(0, 2, 3, 5)"
+for name, way in {
+    "jacrev": f"moves = torch.func.jacrev(layer)(X).abs().amax({SIZES})",
+    "jacfwd": f"moves = torch.func.jacfwd(layer)(X).abs().amax({SIZES})",
+    "jacobian": f"moves = torch.autograd.functional.jacobian(layer, X).abs().amax({SIZES})",
+    "vmap": "moves = vmapped(layer, X)",
+    "grad": "moves = torch.stack([torch.func.grad(lambda Z: (layer(Z) * one(X, i)).sum())(X)"
+    ".abs().amax((0, 2)) for i in range(L)])",
+    "vjp": "back = torch.func.vjp(layer, X)[1]\n"
+    "    moves = torch.stack([back(one(X, i))[0].abs().amax((0, 2)) for i in range(L)])",
+    "jvp": "moves = torch.stack([torch.func.jvp(layer, (X,), (one(X, j),))[1]"
+    ".abs().amax((0, 2)) for j in range(L)], 1)",
+}.items():
+    help = """
+def one(X, i):
+    tangent = torch.zeros_like(X)
+    tangent[:, i] = torch.linspace(0.7, 1.9, X.shape[2])
+    return tangent
+def vmapped(layer, X):
+    L = X.shape[1]
+    changed = torch.stack([X + 3 * one(X, j) for j in range(L)])
+    return (torch.vmap(layer)(changed) - layer(X)).abs().amax((1, 3)).T
+"""
+
+    @case(
+        f"peeks by {name}",
+        {},
+        stem="06_masks_and_batches",
+        slow=name not in ("jacrev", "jacfwd", "vmap"),
+    )
+    def _(folder, way=way, help=help):
+        stem = "06_masks_and_batches"
+        hand_in(folder, book(stem, peek=help + PEEK.format(way=way)), stem=stem)
+
+
+COSINE = """
+class Cosine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        {more}
+    def forward(self, Q, K):
+        def unit(X):
+            lengths = X.norm(dim=-1, keepdim=True)
+            return X / torch.where(lengths > 0, lengths, 1)
+        return self.scale * unit(Q) @ unit(K).mT
+"""
+ODD = {
+    "with a cycle": "self.inner = nn.Module(); self.inner.outer = [self]; "
+    "self.inner.add_module('loop', self)",
+    "with a parametrization": "nn.utils.parametrizations.weight_norm("
+    "self.__dict__.setdefault('hidden', nn.Linear(2, 3)))",
+    "with its own part twice": "self.one = self.two = nn.Identity()",
+    "whose parameters() fails": "self.parameters = None",
+}
+for name, more in ODD.items():
+
+    @case(
+        f"a module {name} and other exercises",
+        {"cosine": ...},
+        says="",
+        stem="07_the_attention_layer",
+    )
+    def _(folder, more=more):
+        stem = "07_the_attention_layer"
+        hand_in(folder, book(stem, cosine=COSINE.format(more=more)), stem=stem)
+
+
+for name, mended in {
+    "a parametrized linear layer": "nn.utils.parametrizations.orthogonal({})",
+    "a linear layer under two names": "{}; self.again = self.linear",
+}.items():
+
+    @case(f"{name} and other exercises", {"mended": ...}, stem="07_the_attention_layer")
+    def _(folder, mended=mended):
+        stem = "07_the_attention_layer"
+        answer = FAKE.split("class MendedLayer")[1].replace(
+            "Nothing(value_width + query_width, output_width)",
+            mended.format("nn.Linear(value_width + query_width, output_width)"),
+        )
+        source = "class MendedLayer" + answer
+        hand_in(folder, book(stem, mended=source), stem=stem)
+
+
+# ------------------------------------------------------------ what is told
+
+simple(
+    "an error of a helper that is not written yet",
+    ZERO,
+    "wrong",
+    "NotImplementedError",
+    softmax="def helper(x):\n    raise NotImplementedError('later')\n"
+    "def softmax(scores):\n    return helper(scores)\n",
+)
+simple(
+    "what torch has not implemented",
+    ZERO,
+    "wrong",
+    "NotImplementedError",
+    softmax="def softmax(scores):\n    x = list(scores)\n"
+    "    raise NotImplementedError('\"add\" not implemented for Bool')\n",
+)
+simple(
+    "an answer begun, the stub's last line still there",
+    ZERO,
+    "missing",
+    "still there",
+    softmax="def softmax(scores):\n    exps = np.exp(scores)\n"
+    "    raise NotImplementedError\n",
+)
+simple(
+    "an object of a class of one's own",
+    ZERO,
+    "wrong",
+    "Scores",
+    softmax="class Scores:\n    pass\ndef softmax(scores):\n    return Scores()\n",
+)
+simple(
+    "an object that knows arithmetic",
+    ZERO,
+    "wrong",
+    "Money",
+    softmax="class Money:\n    def __sub__(self, x): return 0\n    __abs__ = __sub__\n"
+    "def softmax(scores):\n    return Money()\n",
+)
+
+
+@case("an import in the set-up cell", never="imports")
+def _(folder):
+    notebook = book()
+    setup = next(c for c in notebook.cells if "import numpy" in c.source)
+    setup.source = "import math\n" + setup.source
+    hand_in(folder, notebook)
 
 
 @case("the stub left as it was", ZERO, "missing", "no answer")

@@ -1,0 +1,46 @@
+"""A typical mistake is named by the check, whatever exercise it is made in."""
+
+import numpy as np
+import pytest
+import torch
+
+from attend import check
+
+rng = np.random.default_rng(140)
+S, V = rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
+EXPS = np.exp(S)
+W = EXPS / EXPS.sum(axis=1, keepdims=True)
+C = W @ V
+MISTAKES = {
+    "softmax on the wrong axis": ("weights", EXPS / EXPS.sum(0), W, "wrong axis"),
+    "softmax over everything": ("weights", EXPS / EXPS.sum(), W, "not each row"),
+    "not shared out": ("weights", EXPS, W, "but for the division"),
+    "transposed": ("weights", W.T, W, "when transposed"),
+    "transposed, other sizes": ("context", C[:2].T, C[:2], "transposed?"),
+    "context and weights swapped": ("weights", 2 * C, W, "swapped"),
+    "weights masked after the softmax": ("weights", W * (S > 0), W, "must sum to 1"),
+    "0 divided by 0": ("context", C * np.nan, C, "0/0"),
+    "a large exp": ("context", C + [np.inf, 0, 0, 0], C, "infinite"),
+    "the scale forgotten": ("scores", S * 2, S, "2 times what it should be"),
+    "divided twice": ("scores", torch.tensor(S / 2), S, "0.5 times"),
+    "a constant too many": ("scores", S + 1, S, "same number"),
+    "another order": ("context", C[::-1], C, "not their places"),
+    "both returned": ("context", (C, W[:2]), C, "2 things"),
+    "nothing returned": ("context", None, C, "does your function return it?"),
+    "words instead": ("word", np.array("two"), np.array(2), "no number"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_typical_mistake_is_named(mistake):
+    name, got, expected, words = MISTAKES[mistake]
+    with pytest.raises(AssertionError, match=words.replace("?", r"\?")) as caught:
+        check.is_close(name, got, expected, "The exercise's own hint.")
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("got", [S + rng.normal(size=S.shape), S * [1, 2, 3, 4]])
+def test_nothing_is_guessed_without_a_reason(got):
+    assert check.suspicion("scores", got, S) == ""
+    with pytest.raises(AssertionError, match=r"should be \S+ A hint\.$"):
+        check.is_close("scores", got, S, "A hint.")
