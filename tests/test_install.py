@@ -172,7 +172,7 @@ def test_another_folders_environment_is_never_cleared(copy, monkeypatch):
         monkeypatch.setattr(install, name, path)
     monkeypatch.setattr(install, "READY", link / ".venv" / ".ready")
     monkeypatch.setattr(install.subprocess, "run", lambda *a, **o: pytest.fail())
-    with pytest.raises(SystemExit, match="made elsewhere"):
+    with pytest.raises(SystemExit, match="leads elsewhere"):
         install.make_venv()
 
 
