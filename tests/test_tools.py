@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 import nbformat
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tools import pdf
@@ -90,6 +92,15 @@ def test_lab_takes_arguments_and_runs_as_root(tmp_path, user, given):
 def test_what_a_teacher_or_reader_made_is_not_published(name):
     call = ["git", "check-ignore", "--quiet", "--no-index", name]
     assert subprocess.run(call, cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "folder", "notebooks figures my_exercises submitted grades grades_2".split()
+)
+def test_a_readers_folder_changes_no_page(folder):
+    """Else the next `make book` would build all pages again."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    assert any(fnmatch(folder, pattern) for pattern in settings["exclude_patterns"])
 
 
 def test_the_pdf_is_printed_by_chrome_too(tmp_path, monkeypatch):

@@ -49,9 +49,7 @@ def make_venv():
     place = READY.read_text(encoding="utf-8").strip() if READY.exists() else ""
     if place != str(ROOT):
         if VENV.is_symlink():  # what it leads to is another's
-            sys.exit(
-                f"{VENV} leads to {VENV.resolve()}, made elsewhere: remove the link"
-            )
+            sys.exit(f"{VENV} leads elsewhere, to {VENV.resolve()}: remove the link")
         if place:
             print(f"{ROOT} was moved or copied from {place}: .venv is made anew")
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
