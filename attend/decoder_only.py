@@ -115,7 +115,7 @@ class CachedAttention(MultiHeadAttention):
         if cache is not None:
             K = torch.cat([cache[0], K], dim=-2)  # (B, H, S + L, E)
             V = torch.cat([cache[1], V], dim=-2)
-        allowed = causal_mask(K.shape[-2])[-Q.shape[-2] :]  # the last L rows of S
+        allowed = causal_mask(K.shape[-2])[-Q.shape[-2] :]  # the last L of S + L rows
         weights = masked_softmax(Q @ K.mT / Q.shape[-1] ** 0.5, allowed)
         return self.W_O(merge_heads(weights @ V)), (K, V)
 
