@@ -7,6 +7,7 @@
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -74,7 +75,7 @@ class CiteThis(SphinxDirective):
         address = self.config.address
         entry = BIBTEX.format(
             author=" and ".join(author["name"] for author in said["authors"]),
-            title=said["title"],
+            title=textwrap.fill(said["title"], 54, subsequent_indent=" " * 15),
             version=attend.__version__,
             year=attend.__date__[:4],
             url=f",\n  url       = {{{address}}}" if address else "",
