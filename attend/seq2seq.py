@@ -83,16 +83,16 @@ class WithAttention(nn.Module):
         self.output = nn.Linear(width, target_words)
 
     def start(self, source):
-        """Encode: source (B, S) → keys beside values (B, S, 2D), the first state."""
+        """Encode: source (B, S) → keys and values (B, S, D) each, the first state."""
         K, C = self.encoder(source)
         V = K if self.values == "states" else self.encoder.embedding(source)
-        return torch.cat([K, V], dim=-1), torch.tanh(self.first(C))[None]
+        return (K, V), torch.tanh(self.first(C))[None]
 
     def step(self, memory, state, words):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
-        K, V = memory.chunk(2, dim=-1)
+        K, V = memory
         Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
-        combined, weights = self.attention(Q, K, V)  # [context; Q] W
+        combined, weights = self.attention(Q, K, V)  # a layer of [context; Q]
         return self.output(torch.tanh(combined)), weights, state
 
     def forward(self, source, words):

@@ -189,6 +189,13 @@ def greedy(model, source, limit):
     return torch.cat(found, dim=1)
 
 
+def repeated(memory, size):
+    """Return a memory (B, …), or each part of it, with every row `size` times."""
+    if isinstance(memory, tuple):
+        return tuple(repeated(part, size) for part in memory)
+    return memory.repeat_interleave(size, dim=0)
+
+
 @torch.inference_mode()
 def beam(model, source, limit, size):
     """Keep the `size` likeliest beginnings at each step: source (B, S) → words (B, T).
@@ -198,7 +205,7 @@ def beam(model, source, limit, size):
     """
     B = len(source)
     memory, state = model.start(source)
-    memory = memory.repeat_interleave(size, dim=0)  # (B·size, S, D)
+    memory = repeated(memory, size)  # (B·size, S, D)
     state = state.repeat_interleave(size, dim=1)
     words = torch.full((B * size, 1), BOS)
     score = torch.full((B, size), -torch.inf)

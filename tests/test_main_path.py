@@ -13,7 +13,7 @@ import pytest
 from tests.test_house import definitions, name, pictures, sections
 from tools.notebooks import ROOT, notebooks, read
 
-OLD = range(11, 16)  # the chapters that are still to be written anew
+OLD = (14, 15)  # still in one piece
 CHAPTERS = [p for p in notebooks("chapters") if int(p.stem[:2]) not in OLD]
 ENDS = ["In short", "You can now", "Exercises", "A closer look"]
 CLOSER = re.compile(r"^## A closer look\b", re.MULTILINE)
@@ -97,7 +97,7 @@ def test_the_main_path_is_short_enough_for_one_evening(path):
     assert statistics.median(lines.values()) <= 5, lines
     for cell, length in lines.items():
         is_class = shown[cell].startswith("class ")
-        assert length <= (30 if is_class else 12), cell
+        assert length <= (36 if is_class else 12), cell
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)

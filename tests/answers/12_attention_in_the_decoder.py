@@ -1,600 +1,266 @@
 # %% step wrong: the old state asks, as in Bahdanau's order
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    scores = K[:length] @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context, s = weights[:length] @ V[:length], cell(y, s)
-    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
+def decoder_step(y, s, h, cell, W):
+    weights = softmax(h @ s)
+    context, s = weights @ h, cell(y, s)
+    return np.tanh(np.concatenate([context, s]) @ W), weights, s
 
 
 # %% step wrong: the old state is returned
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+def decoder_step(y, s, h, cell, W):
     new = cell(y, s)
-    scores = K[:length] @ (new @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context = weights[:length] @ V[:length]
-    return np.tanh(np.concatenate([context, new]) @ W_c), weights, s
+    weights = softmax(h @ new)
+    return np.tanh(np.concatenate([weights @ h, new]) @ W), weights, s
 
 
 # %% step wrong: the state comes first in [c; s]
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+def decoder_step(y, s, h, cell, W):
     s = cell(y, s)
-    scores = K[:length] @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context = weights[:length] @ V[:length]
-    return np.tanh(np.concatenate([s, context]) @ W_c), weights, s
+    weights = softmax(h @ s)
+    return np.tanh(np.concatenate([s, weights @ h]) @ W), weights, s
 
 
 # %% step wrong: no tanh
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+def decoder_step(y, s, h, cell, W):
     s = cell(y, s)
-    scores = K[:length] @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context = weights[:length] @ V[:length]
-    return np.concatenate([context, s]) @ W_c, weights, s
+    weights = softmax(h @ s)
+    return np.concatenate([weights @ h, s]) @ W, weights, s
 
 
-# %% step wrong: the padding takes its share
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+# %% step wrong: scores are divided by their sum, without exp
+def decoder_step(y, s, h, cell, W):
     s = cell(y, s)
-    scores = K @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = exps / exps.sum()
-    return np.tanh(np.concatenate([weights @ V, s]) @ W_c), weights, s
+    scores = h @ s
+    weights = scores / scores.sum()
+    return np.tanh(np.concatenate([weights @ h, s]) @ W), weights, s
 
 
-# %% step wrong: the mask comes after the softmax
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+# %% step wrong: the word asks
+def decoder_step(y, s, h, cell, W):
     s = cell(y, s)
-    K, V = np.nan_to_num(K), np.nan_to_num(V)
-    scores = K @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = exps / exps.sum()
-    weights[length:] = 0
-    return np.tanh(np.concatenate([weights @ V, s]) @ W_c), weights, s
+    weights = softmax(h @ y)
+    return np.tanh(np.concatenate([weights @ h, s]) @ W), weights, s
 
 
-# %% step wrong: NaN of the padding reaches the context
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+# %% step wrong: the plain mean of the states
+def decoder_step(y, s, h, cell, W):
     s = cell(y, s)
-    scores = np.where(np.arange(len(K)) < length, K @ (s @ W_a), -np.inf)
-    exps = np.exp(scores - scores.max())
-    weights = exps / exps.sum()
-    return np.tanh(np.concatenate([weights @ V, s]) @ W_c), weights, s
+    weights = np.full(len(h), 1 / len(h))
+    return np.tanh(np.concatenate([h.mean(axis=0), s]) @ W), weights, s
 
 
-# %% step wrong: exp overflows
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    s = cell(y, s)
-    with np.errstate(over="ignore", invalid="ignore"):
-        exps = np.exp(K[:length] @ (s @ W_a))
-        share = exps / exps.sum()
-    weights = np.concatenate([share, np.zeros(len(K) - length)])
-    context = share @ V[:length]
-    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
-
-
-# %% step wrong: W_a the other way round
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    s = cell(y, s)
-    scores = K[:length] @ (W_a @ s)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context = weights[:length] @ V[:length]
-    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
-
-
-# %% step wrong: the keys are summed up, not the values
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    s = cell(y, s)
-    scores = K[:length] @ (s @ W_a)
-    exps = np.exp(scores - scores.max())
-    weights = np.zeros(len(K))
-    weights[:length] = exps / exps.sum()
-    context = weights[:length] @ K[:length, : V.shape[1]]
-    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
-
-
-# %% step right: a mask of −inf, and the two halves of W_c apart
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    real = np.arange(len(K)) < length
-    K, V = np.where(real[:, None], K, 0), np.where(real[:, None], V, 0)
-    state = cell(y, s)
-    scores = np.where(real, np.einsum("e,ek,sk->s", state, W_a, K), -np.inf)
-    scores = scores - scores.max()
-    weights = np.exp(scores) / np.exp(scores).sum()
-    context = (weights[:, None] * V).sum(axis=0)
-    Ev = V.shape[1]
-    return np.tanh(context @ W_c[:Ev] + state @ W_c[Ev:]), weights, state
-
-
-# %% step right: a loop over the words
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
+# %% step right: a loop over the words, and softmax by hand
+def decoder_step(y, s, h, cell, W):
     s = np.asarray(cell(y, s))
-    scores = [float(s @ W_a @ K[j]) for j in range(length)]
-    exps = [math.exp(score - max(scores)) for score in scores]
-    weights = [x / sum(exps) for x in exps] + [0.0] * (len(K) - length)
-    context = 0 * V[0]
-    for j in range(length):
-        context = context + weights[j] * V[j]
-    return np.tanh(np.hstack([context, s]) @ W_c), np.array(weights), s
-
-
-# %% aer wrong: the mean over the sentences
-def alignment_error(found, sure, possible):
-    errors = []
-    for A, S, P in zip(found, sure, possible):
-        count = len(A) + len(S)
-        right = len(A & S) + len(A & (P | S))
-        errors.append(100 * (1 - right / count) if count else 0.0)
-    return sum(errors) / len(errors)
-
-
-# %% aer wrong: possible links are asked for
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        right += 2 * len(A & (P | S))
-        count += len(A) + len(P | S)
-    return 100 * (1 - right / count) if count else 0.0
-
-
-# %% aer wrong: possible links are errors
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, _ in zip(found, sure, possible):
-        right += 2 * len(A & S)
-        count += len(A) + len(S)
-    return 100 * (1 - right / count) if count else 0.0
-
-
-# %% aer wrong: sure links must be repeated among the possible ones
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        right += len(A & S) + len(A & P)
-        count += len(A) + len(S)
-    return 100 * (1 - right / count) if count else 0.0
-
-
-# %% aer wrong: a share, not percent
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        right += len(A & S) + len(A & (P | S))
-        count += len(A) + len(S)
-    return 1 - right / count if count else 0.0
-
-
-# %% aer wrong: nothing at all is a division by zero
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        right += len(A & S) + len(A & (P | S))
-        count += len(A) + len(S)
-    return 100 * (1 - right / count)
-
-
-# %% aer wrong: the arguments are changed
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        P |= S
-        count += len(A) + len(S)
-        right += len(A & S)
-        A &= P
-        right += len(A)
-    return 100 * (1 - right / count) if count else 0.0
-
-
-# %% aer right: one set for all sentences, each link with its sentence's number
-def alignment_error(found, sure, possible):
-    A, S, P = (
-        {(n, *link) for n, links in enumerate(part) for link in links}
-        for part in (found, sure, possible)
-    )
-    if not A | S:
-        return 0
-    right = sum((link in S) + (link in S or link in P) for link in A)
-    return 100 - 100 * right / (len(A) + len(S))
-
-
-# %% aer right: counts what is wrong
-def alignment_error(found, sure, possible):
-    wrong = count = 0
-    for A, S, P in zip(found, sure, possible):
-        wrong += len(A - S) + len(A - S - P)
-        wrong += len(S) - len(A)
-        count += len(A) + len(S)
-    return 100 * wrong / max(count, 1)
-
-
-# %% links wrong: one direction only
-def mutual_links(weights):
-    return {(int(j), i) for i, j in enumerate(weights.argmax(axis=1))}
-
-
-# %% links wrong: the other direction only
-def mutual_links(weights):
-    return {(j, int(i)) for j, i in enumerate(weights.argmax(axis=0))}
-
-
-# %% links wrong: both directions together
-def mutual_links(weights):
-    one = {(int(j), i) for i, j in enumerate(weights.argmax(axis=1))}
-    return one | {(j, int(i)) for j, i in enumerate(weights.argmax(axis=0))}
-
-
-# %% links wrong: target first
-def mutual_links(weights):
-    of_target, of_source = weights.argmax(axis=1), weights.argmax(axis=0)
-    return {(i, int(j)) for i, j in enumerate(of_target) if of_source[j] == i}
-
-
-# %% links wrong: a threshold
-def mutual_links(weights):
-    return {(int(j), int(i)) for i, j in np.argwhere(weights > 0.5)}
-
-
-# %% links wrong: equals are all taken
-def mutual_links(weights):
-    best = weights == weights.max(axis=1, keepdims=True)
-    best = best & (weights == weights.max(axis=0))
-    return {(int(j), int(i)) for i, j in np.argwhere(best)}
-
-
-# %% links wrong: a list
-def mutual_links(weights):
-    of_target, of_source = weights.argmax(axis=1), weights.argmax(axis=0)
-    return [(int(j), i) for i, j in enumerate(of_target) if of_source[j] == i]
-
-
-# %% links right: the two directions' intersection
-def mutual_links(weights):
-    one = {(int(j), i) for i, j in enumerate(weights.argmax(axis=1))}
-    return one & {(j, int(i)) for j, i in enumerate(weights.argmax(axis=0))}
-
-
-# %% links right: loops, the first of equals
-def mutual_links(weights):
-    rows = weights.tolist()
-    columns = list(map(list, zip(*rows)))
-    links = set()
-    for i, row in enumerate(rows):
-        j = row.index(max(row))
-        if columns[j].index(max(columns[j])) == i:
-            links.add((j, i))
-    return links
-
-
-# %% beam wrong: greedy, whatever the size
-def beam_search(next_logs, size, limit):
-    words, total = [], 0.0
-    for _ in range(limit):
-        row = np.asarray(next_logs(np.array([words], dtype=int).reshape(1, -1)))[0]
-        words, total = [*words, int(row.argmax())], total + float(row.max())
-        if words[-1] == 0:
-            break
-    return words, total
-
-
-# %% beam wrong: what ended is dropped from the beam
-def beam_search(next_logs, size, limit):
-    beam = [([], 0.0)]
-    for _ in range(limit):
-        running = [one for one in beam if not one[0] or one[0][-1] != 0]
-        if not running:
-            break
-        prefixes = np.array([words for words, _ in running], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(running), -1)))
-        pool = [
-            ([*words, word], total + float(x))
-            for (words, total), row in zip(running, logs)
-            for word, x in enumerate(row)
-        ]
-        beam = sorted(pool, key=lambda one: -one[1])[:size]
-    return max(beam, key=lambda one: one[1])
-
-
-# %% beam wrong: stops with the first that ends
-def beam_search(next_logs, size, limit):
-    beam = [([], 0.0)]
-    for _ in range(limit):
-        prefixes = np.array([words for words, _ in beam], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(beam), -1)))
-        pool = [
-            ([*words, word], total + float(x))
-            for (words, total), row in zip(beam, logs)
-            for word, x in enumerate(row)
-        ]
-        beam = sorted(pool, key=lambda one: -one[1])[:size]
-        ended = [one for one in beam if one[0][-1] == 0]
-        if ended:
-            return max(ended, key=lambda one: one[1])
-    return beam[0]
-
-
-# %% beam wrong: what ended goes on
-def beam_search(next_logs, size, limit):
-    beam = [([], 0.0)]
-    for _ in range(limit):
-        prefixes = np.array([words for words, _ in beam], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(beam), -1)))
-        pool = [
-            ([*words, word], total + float(x))
-            for (words, total), row in zip(beam, logs)
-            for word, x in enumerate(row)
-        ]
-        beam = sorted(pool, key=lambda one: -one[1])[:size]
-    return beam[0]
-
-
-# %% beam wrong: each asks by itself
-def beam_search(next_logs, size, limit):
-    beam = [([], 0.0)]
-    for _ in range(limit):
-        pool = []
-        for words, total in beam:
-            if words and words[-1] == 0:
-                pool.append((words, total))
-                continue
-            row = np.asarray(next_logs(np.array([words], dtype=int).reshape(1, -1)))[0]
-            pool += [([*words, word], total + float(x)) for word, x in enumerate(row)]
-        beam = sorted(pool, key=lambda one: -one[1])[:size]
-    return beam[0]
-
-
-# %% beam wrong: the best by the mean of its logarithms
-def beam_search(next_logs, size, limit):
-    ended, running = [], [([], 0.0)]
-    for _ in range(limit):
-        prefixes = np.array([words for words, _ in running], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(running), -1)))
-        pool = list(ended)
-        for (words, total), row in zip(running, logs):
-            pool += [([*words, word], total + float(x)) for word, x in enumerate(row)]
-        best = sorted(pool, key=lambda one: -one[1])[:size]
-        ended = [one for one in best if one[0][-1] == 0]
-        running = [one for one in best if one[0][-1] != 0]
-        if not running:
-            break
-    return max(ended + running, key=lambda one: one[1] / len(one[0]))
-
-
-# %% beam wrong: probabilities are added up
-def beam_search(next_logs, size, limit):
-    ended, running = [], [([], 0.0)]
-    for _ in range(limit):
-        prefixes = np.array([words for words, _ in running], dtype=int)
-        logs = np.exp(next_logs(prefixes.reshape(len(running), -1)))
-        pool = list(ended)
-        for (words, total), row in zip(running, logs):
-            pool += [([*words, word], total + float(x)) for word, x in enumerate(row)]
-        best = sorted(pool, key=lambda one: -one[1])[:size]
-        ended = [one for one in best if one[0][-1] == 0]
-        running = [one for one in best if one[0][-1] != 0]
-        if not running:
-            break
-    return max(ended + running, key=lambda one: one[1])
-
-
-# %% beam wrong: the limit is not kept
-def beam_search(next_logs, size, limit):
-    ended, running = [], [([], 0.0)]
-    while running:
-        prefixes = np.array([words for words, _ in running], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(running), -1)))
-        pool = list(ended)
-        for (words, total), row in zip(running, logs):
-            pool += [([*words, word], total + float(x)) for word, x in enumerate(row)]
-        best = sorted(pool, key=lambda one: -one[1])[:size]
-        ended = [one for one in best if one[0][-1] == 0]
-        running = [one for one in best if one[0][-1] != 0]
-    return max(ended, key=lambda one: one[1])
-
-
-# %% beam right: arrays, the best of a flattened table
-def beam_search(next_logs, size, limit):
-    words, totals = np.zeros((1, 0), dtype=int), np.zeros(1)
-    ended = []
-    for _ in range(limit):
-        logs = totals[:, None] + np.asarray(next_logs(words))
-        room = np.concatenate([[total for _, total in ended], logs.ravel()])
-        kept = np.argsort(-room, kind="stable")[:size]
-        old, new = kept[kept < len(ended)], kept[kept >= len(ended)] - len(ended)
-        parent, last = np.divmod(new, logs.shape[1])
-        words = np.concatenate([words[parent], last[:, None]], axis=1)
-        totals = logs.ravel()[new]
-        ended = [ended[n] for n in old]
-        over = words[:, -1] == 0
-        ended += list(zip(words[over].tolist(), totals[over].tolist()))
-        words, totals = words[~over], totals[~over]
-        if not len(words):
-            break
-    ended += list(zip(words.tolist(), totals.tolist()))
-    return max(ended, key=lambda one: one[1])
-
-
-# %% beam right: heapq, and one list for all
-def beam_search(next_logs, size, limit):
-    import heapq
-
-    beam = [(0.0, [])]
-    for _ in range(limit):
-        running = [one for one in beam if one[1][-1:] != [0]]
-        if not running:
-            break
-        prefixes = np.array([words for _, words in running]).astype(int)
-        rows = np.asarray(next_logs(prefixes.reshape(len(running), -1))).tolist()
-        pool = [one for one in beam if one[1][-1:] == [0]]
-        for (total, words), row in zip(running, rows):
-            pool += [(total + x, words + [word]) for word, x in enumerate(row)]
-        beam = heapq.nlargest(size, pool, key=lambda one: one[0])
-    total, words = beam[0]
-    return words, total
-
-
-# %% permuted wrong: the values are shuffled along
-def permutation_effect(weights, V, readout, orders):
-    effects = []
-    for row in weights:
-        before = np.asarray(readout(row @ V))
-        after = [np.asarray(readout(row[order] @ V[order])) for order in orders]
-        effects.append(np.median([np.abs(p - before).sum() / 2 for p in after]))
-    return np.array(effects)
-
-
-# %% permuted wrong: without the half
-def permutation_effect(weights, V, readout, orders):
-    effects = []
-    for row in weights:
-        before = np.asarray(readout(row @ V))
-        after = [np.asarray(readout(row[order] @ V)) for order in orders]
-        effects.append(np.median([np.abs(p - before).sum() for p in after]))
-    return np.array(effects)
-
-
-# %% permuted wrong: the mean
-def permutation_effect(weights, V, readout, orders):
-    effects = []
-    for row in weights:
-        before = np.asarray(readout(row @ V))
-        after = [np.asarray(readout(row[order] @ V)) for order in orders]
-        effects.append(np.mean([np.abs(p - before).sum() / 2 for p in after]))
-    return np.array(effects)
-
-
-# %% permuted wrong: compares weights, not outputs
-def permutation_effect(weights, V, readout, orders):
-    moved = [np.abs(weights[:, order] - weights).sum(axis=1) / 2 for order in orders]
-    return np.median(moved, axis=0)
-
-
-# %% permuted wrong: compares contexts, not outputs
-def permutation_effect(weights, V, readout, orders):
-    moved = [
-        np.abs((weights[:, order] - weights) @ V).sum(axis=1) / 2 for order in orders
-    ]
-    return np.median(moved, axis=0)
-
-
-# %% permuted wrong: one number for all queries
-def permutation_effect(weights, V, readout, orders):
-    effects = []
-    for row in weights:
-        before = np.asarray(readout(row @ V))
-        for order in orders:
-            after = np.asarray(readout(row[order] @ V))
-            effects.append(np.abs(after - before).sum() / 2)
-    return np.median(effects)
-
-
-# %% permuted right: shuffles the values the other way instead
-def permutation_effect(weights, V, readout, orders):
-    effects = np.zeros((len(weights), len(orders)))
-    for i, row in enumerate(weights):
-        before = np.asarray(readout(row @ V))
-        for n, order in enumerate(orders):
-            after = np.asarray(readout(row @ V[np.argsort(order)]))
-            effects[i, n] = np.maximum(after - before, 0).sum()
-    return np.median(effects, axis=1)
-
-
-# %% permuted right: all contexts first, the middle of a sorted list
-def permutation_effect(weights, V, readout, orders):
-    result = []
-    for i in range(len(weights)):
-        contexts = np.stack([weights[i][order] for order in orders]) @ V
-        p = np.asarray(readout(weights[i] @ V))
-        far = sorted(0.5 * np.abs(np.asarray(readout(c)) - p).sum() for c in contexts)
-        n = len(far)
-        result.append((far[(n - 1) // 2] + far[n // 2]) / 2)
-    return np.array(result)
-
-
-# %% step wrong: the highest score is sought among the padding, too
-def decoder_step(y, s, K, V, length, cell, W_a, W_c):
-    s = cell(y, s)
-    scores = np.nan_to_num(K) @ (s @ W_a)
-    exps = np.exp(scores - scores.max())[:length]
-    weights = np.concatenate([exps / exps.sum(), np.zeros(len(K) - length)])
-    context = weights[:length] @ V[:length]
-    return np.tanh(np.concatenate([context, s]) @ W_c), weights, s
-
-
-# %% aer wrong: a sentence without a link found does not count
-def alignment_error(found, sure, possible):
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        if A:
-            right += len(A & S) + len(A & (S | P))
-            count += len(A) + len(S)
-    return 100 - 100 * right / count if count else 0
-
-
-# %% aer wrong: nothing sure is no error
-def alignment_error(found, sure, possible):
-    if not any(sure):
-        return 0
-    right = count = 0
-    for A, S, P in zip(found, sure, possible):
-        right += len(A & S) + len(A & (S | P))
-        count += len(A) + len(S)
-    return 100 - 100 * right / count
-
-
-# %% beam wrong: at the limit one that ended is preferred
-def beam_search(next_logs, size, limit):
-    beam = [([], 0.0)]
-    for _ in range(limit):
-        running = [one for one in beam if one[0][-1:] != [0]]
-        if not running:
-            break
-        prefixes = np.array([words for words, _ in running], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(running), -1)))
-        pool = [one for one in beam if one[0][-1:] == [0]]
-        pool += [
-            ([*words, word], total + float(x))
-            for (words, total), row in zip(running, logs)
-            for word, x in enumerate(row)
-        ]
-        beam = sorted(pool, key=lambda one: -one[1])[:size]
-    ended = [one for one in beam if one[0][-1:] == [0]]
-    return max(ended or beam, key=lambda one: one[1])
-
-
-# %% beam wrong: what ended is put aside and never pushed out
-def beam_search(next_logs, size, limit):
-    beam, ended = [([], 0.0)], []
-    for _ in range(limit):
-        prefixes = np.array([words for words, _ in beam], dtype=int)
-        logs = np.asarray(next_logs(prefixes.reshape(len(beam), -1)))
-        pool = [
-            ([*words, word], total + float(x))
-            for (words, total), row in zip(beam, logs)
-            for word, x in enumerate(row)
-        ]
-        pool = sorted(pool, key=lambda one: -one[1])[:size]
-        ended += [one for one in pool if one[0][-1] == 0]
-        beam = [one for one in pool if one[0][-1] != 0]
-        if not beam:
-            break
-    return max(ended + beam, key=lambda one: one[1])
-
-
-# %% permuted wrong: the largest difference
-def permutation_effect(weights, V, readout, orders):
-    result = []
-    for row in weights:
-        p = np.asarray(readout(row @ V))
-        far = [np.abs(np.asarray(readout(row[o] @ V)) - p).max() for o in orders]
-        result.append(np.median(far))
-    return np.array(result)
+    exps = [math.exp(float(s @ row)) for row in h]
+    weights = [x / sum(exps) for x in exps]
+    context = 0 * h[0]
+    for a, row in zip(weights, h):
+        context = context + a * row
+    return np.tanh(np.hstack([context, s]) @ W), np.array(weights), s
+
+
+# %% step right: the two halves of W apart
+def decoder_step(y, s, h, cell, W):
+    state = cell(y, s)
+    weights = softmax((h * state).sum(axis=1))
+    context = (weights[:, None] * h).sum(axis=0)
+    D = len(context)
+    return np.tanh(context @ W[:D] + state @ W[D:]), weights, state
+
+
+# %% at-once wrong: the softmax over the steps
+def all_steps(states, h, score, W):
+    scores = score(states, h)
+    exps = np.exp(scores - scores.max(axis=-2, keepdims=True))
+    weights = exps / exps.sum(axis=-2, keepdims=True)
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states], axis=-1) @ W), weights
+
+
+# %% at-once wrong: the source asks
+def all_steps(states, h, score, W):
+    weights = softmax(score(h, states)).mT
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states], axis=-1) @ W), weights
+
+
+# %% at-once wrong: asks step by step
+def all_steps(states, h, score, W):
+    rows = [score(states[..., [t], :], h) for t in range(states.shape[-2])]
+    weights = softmax(np.concatenate(rows, axis=-2))
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states], axis=-1) @ W), weights
+
+
+# %% at-once wrong: the state comes first
+def all_steps(states, h, score, W):
+    weights = softmax(score(states, h))
+    contexts = weights @ h
+    return np.tanh(np.concatenate([states, contexts], axis=-1) @ W), weights
+
+
+# %% at-once wrong: put together along the first axis
+def all_steps(states, h, score, W):
+    weights = softmax(score(states, h))
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states]) @ W), weights
+
+
+# %% at-once wrong: along axis 1, which is right without a batch alone
+def all_steps(states, h, score, W):
+    weights = softmax(score(states, h))
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states], axis=1) @ W), weights
+
+
+# %% at-once wrong: a causal mask, which hides source words
+def all_steps(states, h, score, W):
+    scores = score(states, h)
+    weights = softmax(np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf))
+    contexts = weights @ h
+    return np.tanh(np.concatenate([contexts, states], axis=-1) @ W), weights
+
+
+# %% at-once wrong: the context of the step before
+def all_steps(states, h, score, W):
+    weights = softmax(score(states, h))
+    contexts = np.roll(weights @ h, 1, axis=-2)
+    return np.tanh(np.concatenate([contexts, states], axis=-1) @ W), weights
+
+
+# %% at-once wrong: no tanh
+def all_steps(states, h, score, W):
+    weights = softmax(score(states, h))
+    return np.concatenate([weights @ h, states], axis=-1) @ W, weights
+
+
+# %% at-once right: the two halves of W apart, einsum
+def all_steps(states, h, score, W):
+    scores = np.asarray(score(states, h))
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exps / exps.sum(axis=-1, keepdims=True)
+    D = h.shape[-1]
+    contexts = np.einsum("...ts,...sd->...td", weights, h)
+    return np.tanh(contexts @ W[:D] + states @ W[D:]), weights
+
+
+# %% at-once right: asks once, then goes step by step
+def all_steps(states, h, score, W):
+    if states.ndim == 2:
+        return tuple(x[0] for x in all_steps(states[None], h[None], score, W))
+    scores = np.asarray(score(states, h))
+    weights, outputs = np.empty(scores.shape), []
+    for b in range(len(states)):
+        rows = []
+        for t in range(states.shape[1]):
+            weights[b, t] = softmax(scores[b, t])
+            rows.append(np.tanh(np.hstack([weights[b, t] @ h[b], states[b, t]]) @ W))
+        outputs.append(rows)
+    return np.array(outputs), weights
+
+
+# %% mended wrong: as it was
+def decoder(Y, s, h, cell, W):
+    return buggy_decoder(Y, s, h, cell, W)
+
+
+# %% mended wrong: the state still asks before it has read the word
+def decoder(Y, s, h, cell, W):
+    states = []
+    for t in range(Y.shape[1]):
+        states.append(s)
+        s = cell(Y[:, t], s)
+    Q = np.stack(states, axis=1)
+    weights = softmax(Q @ h.mT)
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended wrong: the keys still ask
+def decoder(Y, s, h, cell, W):
+    states = []
+    for t in range(Y.shape[1]):
+        s = cell(Y[:, t], s)
+        states.append(s)
+    Q = np.stack(states, axis=1)
+    weights = softmax(h @ Q.mT)
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended wrong: turned round at the end, but the softmax went over the steps
+def decoder(Y, s, h, cell, W):
+    states = []
+    for t in range(Y.shape[1]):
+        s = cell(Y[:, t], s)
+        states.append(s)
+    Q = np.stack(states, axis=1)
+    weights = softmax(h @ Q.mT).mT
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended wrong: the sum still goes over the batch
+def decoder(Y, s, h, cell, W):
+    states = []
+    for t in range(Y.shape[1]):
+        s = cell(Y[:, t], s)
+        states.append(s)
+    Q = np.stack(states, axis=1)
+    scores = Q @ h.mT
+    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exps / exps.sum(axis=0, keepdims=True)
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended wrong: the sum goes over the steps
+def decoder(Y, s, h, cell, W):
+    states = []
+    for t in range(Y.shape[1]):
+        s = cell(Y[:, t], s)
+        states.append(s)
+    Q = np.stack(states, axis=1)
+    exps = np.exp(Q @ h.mT)
+    weights = exps / exps.sum(axis=1, keepdims=True)
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended wrong: the new states ask, but the old ones go on to the output
+def decoder(Y, s, h, cell, W):
+    states = [s]
+    for t in range(Y.shape[1]):
+        states.append(cell(Y[:, t], states[-1]))
+    old, new = np.stack(states[:-1], axis=1), np.stack(states[1:], axis=1)
+    weights = softmax(new @ h.mT)
+    return np.tanh(np.concatenate([weights @ h, old], axis=-1) @ W), weights
+
+
+# %% mended wrong: every word is read in the first state
+def decoder(Y, s, h, cell, W):
+    Q = np.stack([cell(Y[:, t], s) for t in range(Y.shape[1])], axis=1)
+    weights = softmax(Q @ h.mT)
+    return np.tanh(np.concatenate([weights @ h, Q], axis=-1) @ W), weights
+
+
+# %% mended right: step by step, a sum over the source
+def decoder(Y, s, h, cell, W):
+    outputs, rows = [], []
+    for t in range(Y.shape[1]):
+        s = np.asarray(cell(Y[:, t], s))
+        a = softmax((h * s[:, None]).sum(axis=-1))
+        context = (a[..., None] * h).sum(axis=1)
+        outputs.append(np.tanh(np.hstack([context, s]) @ W))
+        rows.append(a)
+    return np.stack(outputs, axis=1), np.stack(rows, axis=1)
+
+
+# %% mended right: sentence by sentence
+def decoder(Y, s, h, cell, W):
+    outputs, rows = [], []
+    for b in range(len(Y)):
+        state, states = s[b : b + 1], []
+        for t in range(Y.shape[1]):
+            state = cell(Y[b : b + 1, t], state)
+            states.append(state[0])
+        Q = np.array(states)
+        a = softmax(Q @ h[b].T)
+        outputs.append(np.tanh(np.concatenate([a @ h[b], Q], axis=1) @ W))
+        rows.append(a)
+    return np.array(outputs), np.array(rows)
