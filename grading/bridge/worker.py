@@ -211,6 +211,9 @@ class Worker:
         return Decoder(buffers, self.resolve)(answer["value"])
 
     def run(self, source, name):
+        if self.loop is None and ("await" in source or "asyncio" in source):
+            self.loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self.loop)
         waiting = EVAL(self.compiled(source, name), SPACE)
         if waiting is not None:  # it has an await outside of any function
             self.loop.run_until_complete(waiting)
@@ -373,7 +376,5 @@ def main(incoming, outgoing):
     builtins.get_ipython = shell
     builtins.display = lambda *things, **_: print(*map(repr, things), sep="\n")
     worker = Worker(open(high[0], "rb"), open(high[1], "wb"))
-    worker.loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(worker.loop)
     while True:
         worker.answer(*worker.next())
