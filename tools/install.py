@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,9 +110,11 @@ def main():
     locked([part for line, part in parts.items() if line.startswith("uv==")], pip)
     cuda = {line: part for line, part in parts.items() if CUDA.match(line)}
     if sys.platform == "linux":
-        locked([part for line, part in parts.items() if line not in cuda], uv, pip)
         (torch,) = (line for line in cuda if line.startswith("torch=="))
-        if not without_cuda(torch.split("==")[1]):
+        with ThreadPoolExecutor() as pool:  # it is as large as all others together
+            reached = pool.submit(without_cuda, torch.split("==")[1])
+            locked([part for line, part in parts.items() if line not in cuda], uv, pip)
+        if not reached.result():
             print("PyTorch's CPU build was not reached; taking the one with CUDA ...")
             locked(cuda.values(), uv, pip)
     else:
