@@ -103,6 +103,13 @@ def test_a_readers_folder_changes_no_page(folder):
     assert any(fnmatch(folder, pattern) for pattern in settings["exclude_patterns"])
 
 
+def test_the_book_is_built_once_more_when_its_pdf_is_there_to_be_linked():
+    call = ["make", "--dry-run", "pdf"]
+    said = subprocess.run(call, cwd=ROOT, capture_output=True, text=True).stdout
+    order = re.findall(r"jupyter-book build|-m tools\.pdf", said)
+    assert order == ["jupyter-book build", "-m tools.pdf", "jupyter-book build"]
+
+
 def test_the_pdf_is_printed_by_chrome_too(tmp_path, monkeypatch):
     monkeypatch.setattr(pdf, "BROWSERS", [b for b in pdf.BROWSERS if b[0] != "/"])
     monkeypatch.setenv("PATH", str(tmp_path))
