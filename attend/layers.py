@@ -242,7 +242,7 @@ class MultiHeadAttention(nn.Module):
 
 @guarded(tensors.sinusoidal_positions)
 def sinusoidal_positions(length, width):
-    """Give each place a row of hands that turn (Vaswani et al., 2017, section 3.5).
+    """Give each place the hands of a clock (Vaswani et al., 2017, section 3.5).
 
     → (length, width): sines in the even columns, cosines in the odd ones.
     """
@@ -258,10 +258,10 @@ def rotary(X, positions=None):
 
     X (…, L, width), positions (…, L), by default 0, 1, 2 and so on → like X.
     """
-    L, width = X.shape[-2:]
-    positions = torch.arange(L) if positions is None else positions
-    speeds = 10000 ** (-torch.arange(0, width, 2) / width)  # those of the waves
-    angles = positions[..., None] * speeds  # (…, L, width / 2)
-    x, y, cos, sin = X[..., 0::2], X[..., 1::2], angles.cos(), angles.sin()
+    positions = torch.arange(X.shape[-2]) if positions is None else positions
+    speeds = 10000 ** (-torch.arange(0, X.shape[-1], 2) / X.shape[-1])
+    angles = positions[..., None] * speeds  # (…, L, width / 2), those of the clock
+    cos, sin = angles.cos(), angles.sin()
+    x, y = X[..., 0::2], X[..., 1::2]
     turned = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
     return turned.flatten(-2).type_as(X)  # pairs in one row again, dtype as before
