@@ -44,3 +44,50 @@ def test_nothing_is_guessed_without_a_reason(got):
     assert check.suspicion("scores", got, S) == ""
     with pytest.raises(AssertionError, match=r"should be \S+ A hint\.$"):
         check.is_close("scores", got, S, "A hint.")
+
+
+HEAD = "import math, torch\nfrom torch import nn\nfrom attend import check\n"
+FORBIDDEN = ["attend.layers", "torch.nn.functional.scaled_dot_product_attention"]
+BY_HAND = {
+    "from torch.nn import functional as F\ndef f(q): return F.softmax(q, -1)": "",
+    "F = nn.functional\ndef f(q): return F.softmax(math.pi * q, -1)": "",
+    "def split_heads(x): return x\ndef f(q): return split_heads(q)": "",
+    "class A(nn.Module):\n  def __init__(s): super().__init__(); s._x = 1": "",
+    "F = nn.functional\nf = F.scaled_dot_product_attention": "ready-made",
+    "from attend.layers import split_heads as s": "ready-made",
+    "from attend import layers as l\ndef f(q): return l.Dot()(q, q)": "ready-made",
+    "def f(q): return torch.ops.aten.softmax(q)": "a way",
+    "def f(q): return getattr(nn.functional, 'scaled')(q)": "a way",
+    "def g(lib): return lib.scaled\ndef f(q): return g(nn.functional)": "a way",
+    "from torch import *": "a way",
+    "import threading": "a way",
+    "def f(q): return eval('q')": "a way",
+    "def f(q): return torch._C.x(q)": "a way",
+    "def f(q): return f.__globals__['x']": "a way",
+}
+
+
+@pytest.mark.parametrize("source", BY_HAND)
+def test_what_is_off_limits_is_found_by_reading(source):
+    class Answer:
+        __source__ = HEAD + source
+
+    try:
+        check.by_hand(Answer, *FORBIDDEN)
+        told = ""
+    except AssertionError as error:
+        told = str(error)
+    assert BY_HAND[source] in told and bool(BY_HAND[source]) == bool(told)
+
+
+def test_tensors_that_a_function_makes_are_seen_and_what_it_holds():
+    def let_go(X):
+        return sum((X @ X[n]).sum() for n in range(3))
+
+    def keep(X):
+        kept = [X @ X[n] for n in range(3)]
+        return torch.stack(kept).sum()
+
+    X = torch.ones(3, 3)
+    (shapes, less), (_, more) = (check.tensors_made(f, X) for f in (let_go, keep))
+    assert (3,) in shapes and () in shapes and less < 9 <= more

@@ -1247,7 +1247,6 @@ SIZES = "(0, 2, 3, 5)"
 for name, way in {
     "jacrev": f"moves = torch.func.jacrev(layer)(X).abs().amax({SIZES})",
     "jacfwd": f"moves = torch.func.jacfwd(layer)(X).abs().amax({SIZES})",
-    "jacobian": f"moves = torch.autograd.functional.jacobian(layer, X).abs().amax({SIZES})",
     "vmap": "moves = vmapped(layer, X)",
     "grad": "moves = torch.stack([torch.func.grad(lambda Z: (layer(Z) * one(X, i)).sum())(X)"
     ".abs().amax((0, 2)) for i in range(L)])",
