@@ -47,6 +47,7 @@ def make_downloads(app):
     if not of_this_book(app):
         return
     folder, changed = Path(app.outdir, "downloads"), newest()
+    before = set(folder.glob("*"))
     made = [folder / f"{downloads.NAME}.zip", folder / downloads.WHEEL]
     if not all(path.exists() and path.stat().st_mtime > changed for path in made):
         shutil.rmtree(folder, ignore_errors=True)  # other editions
@@ -57,6 +58,15 @@ def make_downloads(app):
         shutil.copy2(PDF, shown)
     else:
         shown.unlink(missing_ok=True)
+    app.other_downloads = before != set(folder.glob("*"))
+
+
+def list_again(app, env, added, changed, removed):
+    """Name the pages that list the downloads, where there are others than before."""
+    if not getattr(app, "other_downloads", False):
+        return []
+    known = env.dependencies.items()
+    return [page for page, files in known if any("downloads/" in str(f) for f in files)]
 
 
 def derive_sources(app, error):
@@ -96,5 +106,6 @@ class Downloads(SphinxDirective):
 def setup(app):
     app.add_directive("downloads", Downloads)
     app.connect("builder-inited", make_downloads)
+    app.connect("env-get-outdated", list_again)
     app.connect("build-finished", derive_sources)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
