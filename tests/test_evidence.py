@@ -99,6 +99,9 @@ def test_a_single_run_knows_of_sentences_only():
     rows = made(np.random.default_rng(3), 0.6, spread=0.1)
     one, many = evidence.mean(rows[:1], "accuracy"), evidence.mean(rows, "accuracy")
     assert one.high - one.low < many.high - many.low
+    right = rows[0, :, evidence.COLUMNS.index("next words right")] / 11
+    half = 1.96 * 100 * right.std() / len(right) ** 0.5
+    assert one.high - one.mean == pytest.approx(half, rel=0.1)
     assert str(one) == f"{one.mean:.1f} [{one.low:.1f}, {one.high:.1f}]"
 
 

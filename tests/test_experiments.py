@@ -307,11 +307,11 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "ProcessPoolExecutor", Threads)
     monkeypatch.setattr(experiments, "execute", stub)
 
-    def start(power=None, broken=()):
+    def start(power=None, broken=(), jobs=1):
         stub.power, stub.broken = power, broken
         executed.clear()
         try:
-            return experiments.work(["size"], 1, tmp_path), list(executed)
+            return experiments.work(["size"], jobs, tmp_path), list(executed)
         except Interrupted:
             return None, executed[:-1]
 
@@ -341,9 +341,10 @@ def whole(folder):
     return set(runs)
 
 
-def test_all_is_run_once(small):
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_all_is_run_once(small, jobs):
     start, folder = small
-    failed, executed = start()
+    failed, executed = start(jobs=jobs)
     assert not failed and len(executed) == 16
     assert whole(folder) == set(executed) == everything()
     assert start() == (set(), []), "and not again"
@@ -443,12 +444,19 @@ def test_spreads_are_those_of_the_queries_and_keys():
     model = experiments.build(attending(0, 16, score="scaled dot"))
     found = experiments.spreads(model, splits.validation[:40], vocabularies)
     assert list(found) == list(experiments.SPREADS)
-    keys = []
+    keys, queries, deviations = [], [], []
     for pair in splits.validation[:40]:
         source = torch.tensor([vocabularies[0].encode(pair.source)])
-        keys.append(model.encoder(source)[0].flatten())
-    wanted = torch.cat(keys).var().item()
-    assert found["key variance"] == pytest.approx(wanted, abs=1e-3)
+        words = [corpus.BOS, *vocabularies[1].encode(pair.target)]
+        K, C = model.encoder(source)
+        first = torch.tanh(model.first(C))[None]
+        Q, _ = model.gru(model.embedding(torch.tensor([words])), first)
+        keys.append(K.flatten())
+        queries.append(Q.flatten())
+        deviations += (Q @ K.mT / 4).std(dim=-1, correction=0).flatten().tolist()
+    wanted = torch.cat(queries).var().item(), torch.cat(keys).var().item()
+    wanted = *wanted, np.mean(deviations)
+    assert list(found.values()) == pytest.approx(wanted, abs=6e-5)
     assert experiments.spreads(experiments.build(plain(0, 16)), [], vocabularies) == {}
 
 

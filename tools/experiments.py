@@ -495,7 +495,7 @@ def spreads(model, pairs, vocabularies):
         source, target = map(torch.from_numpy, batch[:2])
         model(source, target[:, :-1])
         Q, K, made = seen.pop()
-        true = target[:, :-1] != corpus.PAD
+        true = target[:, 1:] != corpus.PAD  # a query for each word and for EOS
         queries.append(Q[true].flatten())
         keys.append(K.flatten())
         deviations.append(made.expand(*true.shape, -1)[true].std(-1, correction=0))
