@@ -8,7 +8,7 @@ from fontTools.ttLib import TTFont
 from matplotlib import pyplot as plt
 
 from attend import plot
-from tools.notebooks import ROOT, notebooks
+from tools.notebooks import ROOT, notebooks, read
 from tools.picture import PICTURE, picture
 
 LOADS = {  # what a browser fetches by itself, not what a reader clicks on
@@ -20,6 +20,7 @@ LOADS = {  # what a browser fetches by itself, not what a reader clicks on
     "object": "data",
     "embed": "src",
 }
+AHEAD = {"prev": "left-prev", "next": "right-next"}  # the links' classes
 NOT_FETCHED = {"next", "prev", "search", "index", "canonical", "author", "copyright"}
 
 
@@ -75,6 +76,76 @@ def test_every_chapter_links_to_its_exercises(pages, book):
         page = pages[book / "chapters" / f"{chapter.stem}.html"]
         exercises = f"../exercises/{chapter.stem}/{chapter.stem}.html"
         assert exercises in page.xpath("//article//a/@href"), chapter.name
+
+
+def test_next_leads_from_chapter_to_chapter_and_past_exercises(pages, book):
+    def link(path, name):
+        found = pages[path].xpath(f"//head/link[@rel='{name}']/@href")
+        shown = pages[path].xpath(f"//a[contains(@class, '{AHEAD[name]}')]/@href")
+        assert found == shown, path
+        return (path.parent / found[0]).resolve() if found else None
+
+    walked, path = [], (book / "book" / "intro.html").resolve()
+    while path:
+        walked.append(path)
+        if after := link(path, "next"):
+            assert link(after, "prev") == path
+        path = link(path, "next")
+    chapters = [book / "chapters" / f"{p.stem}.html" for p in notebooks("chapters")]
+    assert [path for path in walked if path.parent.name == "chapters"] == chapters
+    assert not {"exercises", "solutions"} & {path.parts[-3] for path in walked}
+    for chapter in chapters:
+        for kind in ("exercises", "solutions"):
+            beside = book / kind / chapter.stem / chapter.name
+            assert link(beside, "prev") == chapter
+            assert link(beside, "next") == link(chapter, "next")
+
+
+def test_chapter_exercises_and_solutions_lead_to_each_other(pages, book):
+    for path in notebooks("chapters"):
+        places = [book / "chapters" / f"{path.stem}.html"]
+        for kind in ("exercises", "solutions"):
+            places.append(book / kind / path.stem / f"{path.stem}.html")
+        for here in places:
+            links = pages[here].xpath("(//article//p[@class='ways'])[1]/a/@href")
+            found = {(here.parent / link).resolve() for link in links}
+            assert found == {place for place in places if place != here}, here
+        for one, other in (places[1:], places[:0:-1]):
+            for task in pages[one].xpath("//section[starts-with(@id, 'exercise-')]"):
+                (link,) = task.xpath("./p[@class='ways']/a/@href")
+                url, anchor = urldefrag(link)
+                assert (one.parent / url).resolve() == other
+                assert anchor == task.get("id")
+
+
+def test_every_chapter_links_to_the_glossary_and_lists_its_terms(pages, book):
+    entries = pages[book / "book" / "glossary.html"].xpath("//dl/dt/following::dd[1]")
+    assert len(entries) > 60
+    for chapter in notebooks("chapters"):
+        page = pages[book / "chapters" / f"{chapter.stem}.html"]
+        links = page.xpath("//p[not(@class='terms')]//a[contains(@href, '#term-')]")
+        assert links, f"{chapter.stem} explains no word by the glossary"
+        first = (e.xpath(".//a[contains(@href, '/chapters/')]/@href") for e in entries)
+        here = [one for one in first if one and f"/{chapter.stem}.html" in one[0]]
+        listed = page.xpath("//section[@id='you-can-now']/p[@class='terms']/a")
+        assert len(listed) == len(here), chapter.stem
+    (terms,) = pages[book / "chapters" / "01_what_attention_is.html"].xpath(
+        "//p[@class='terms']"
+    )
+    assert "attention 注意力" in terms.text_content()
+
+
+def test_what_differs_by_machine_says_so_and_what_is_tested(pages, book):
+    marks = 0
+    for path in notebooks("book", "chapters", "solutions"):
+        page = pages[book / path.relative_to(ROOT).with_suffix(".html")]
+        cells = [c for c in read(path).cells if "outputs" in c and c.outputs]
+        tags = [cell.metadata.get("tags", []) for cell in cells]
+        shown = page.xpath("//article//div[contains(@class, 'cell_output')]")
+        marked = ["varies" in [e.get("class") for e in output] for output in shown]
+        assert marked == ["nbval-ignore-output" in one for one in tags], path.stem
+        marks += sum(marked)
+    assert marks > 60
 
 
 def test_the_answer_to_a_prediction_is_covered_with_its_output(pages, book):

@@ -578,6 +578,8 @@ def test_a_term_shows_its_entry(site, tab):
     [
         ("softmax", "03_three_stages"),
         ("注意力", "glossary"),
+        ("注意力", "01_what_attention_is"),
+        ("bottleneck", "chapters/11_encoder_decoder"),
         ("上下文向量", "glossary"),
         ("Nadaraya", "01_what_attention_is"),
     ],
@@ -585,6 +587,17 @@ def test_a_term_shows_its_entry(site, tab):
 def test_search_finds_english_and_chinese(site, tab, words, page):
     tab.goto(f"{site}/search.html?q={words}", wait_until="load")
     tab.wait_for_selector(f"#search-results li a[href*='{page}']")
+
+
+def test_search_shows_chapters_first_and_solutions_last(site, tab):
+    tab.goto(f"{site}/search.html?q=softmax", wait_until="load")
+    tab.get_by_text("Search finished").wait_for()
+    links = tab.locator("#search-results li > a").evaluate_all(
+        "all => all.map((a) => a.getAttribute('href').split('/')[0])"
+    )
+    beside = ["exercises", "solutions"]
+    ranks = [beside.index(kind) if kind in beside else -1 for kind in links]
+    assert set(ranks) == {-1, 0, 1} and ranks == sorted(ranks)
 
 
 def test_what_is_found_is_shown_without_tex(site, tab):

@@ -47,7 +47,7 @@ h1, h2, h3, figcaption { break-after: avoid; }
 h1 { font-size: 1.8rem; } h2 { font-size: 1.35rem; } h3 { font-size: 1.1rem; }
 figure, tr, .question, .microscope, div.math { break-inside: avoid; }
 .headerlink, .copybtn, .toggle-button, .quiz button, .result, .preview, .numbers,
-.reading-time { display: none !important; }
+.reading-time, .ways { display: none !important; }
 div.highlight pre { font-size: 0.72rem; white-space: pre-wrap; border-radius: 3px; }
 .bd-article figure img { max-height: 105mm; }
 td p, th p { margin: 0; }

@@ -5,6 +5,9 @@
 - What a *Predict* question asks for is covered until the reader opens it.
 - Chapters and solutions: an estimated reading time below the title; folded cells that
   stand together are one.
+- Outputs that differ from machine to machine say so.
+- One's way: from chapter to chapter, with exercises and solutions beside it; a chapter
+  lists the glossary's terms that it builds.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
@@ -70,6 +73,14 @@ DARK = {  # a figure's colours by day, and by night
     "#e69f00": "#eeb23f",
     "#56b4e9": "#93d3f7",
 }
+BESIDE = ("exercises", "solutions")  # the way leads past them
+TAUGHT = re.compile(  # in the glossary: a term, its Chinese, the chapter that builds it
+    r"^(\S.*)\n  \*\*(.+?)\*\* · .*?\]\(\.\./(chapters/\w+)\.ipynb\)", re.MULTILINE
+)
+VARIES = (
+    '<p class="varies">Differs from machine to machine: '
+    '<a href="{}#sec-what-differs">what is tested</a></p>'
+)
 OFF_MAP = ":not(.map, .map *)"
 FORMULA = re.compile(  # in a line, with what must not stand on another line
     r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
@@ -215,6 +226,93 @@ def stays_open(part):
 
 def is_cell(node):
     return "cell" in getattr(node, "attributes", {}).get("classes", [])
+
+
+# ------------------------------------------------------------------ what varies
+def mark_what_varies(app, doctree, docname):
+    """Say below an output that another machine may give another, and what is tested."""
+    for output in doctree.findall(nodes.container):
+        cell = output.parent
+        varies = "tag_nbval-ignore-output" in cell.get("classes", [])
+        if varies and "cell_output" in output["classes"]:
+            guide = app.builder.get_relative_uri(docname, "book/how_to_work")
+            output.append(raw(VARIES.format(guide)))
+
+
+# ------------------------------------------------------------------ one's way
+def list_terms(app, doctree, docname):
+    """Let a chapter end with the terms that it builds, in English and Chinese."""
+    glossary = Path(app.srcdir, "book", "glossary.md").read_text(encoding="utf-8")
+    places = app.env.get_domain("std").objects
+    line = nodes.paragraph(classes=["terms"])
+    for term, chinese, chapter in TAUGHT.findall(glossary):
+        if chapter == docname and ("term", term) in places:
+            page, anchor = places["term", term]
+            uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
+            line += nodes.Text(", " if len(line) else "Terms of this chapter: ")
+            line += nodes.reference("", term, refuri=uri, internal=True)
+            line += nodes.Text(f" {chinese}")
+    for section in doctree.findall(nodes.section):
+        if "you-can-now" in section["ids"] and len(line):
+            section += line
+
+
+def way(app):
+    """Return the pages in the order of reading, without those beside the way."""
+    relations, page, found = app.builder.relations, app.config.root_doc, []
+    while page:
+        if not page.startswith(BESIDE):
+            found.append(page)
+        page = relations[page][2]
+    return found
+
+
+def lead_on(app, pagename, context):
+    """Lead *previous* and *next* along the way; from beside it, back to the chapter."""
+    pages, stem = way(app), pagename.split("/")[-1]
+    beside = pagename.startswith(BESIDE)
+    here = f"chapters/{stem}" if beside else pagename
+    if here not in pages:
+        return
+    place = pages.index(here)
+    before = here if beside else pages[place - 1] if place else None
+    after = pages[place + 1] if place + 1 < len(pages) else None
+    for name, page in (("prev", before), ("next", after)):
+        context[name] = page and {
+            "link": app.builder.get_relative_uri(pagename, page),
+            "title": app.builder.render_partial(app.env.titles[page])["title"],
+        }
+
+
+def companions(app, pagename):
+    """Return {kind: address} of what belongs to a chapter, exercises or solutions."""
+    kind, _, stem = pagename.partition("/")
+    stem = stem.split("/")[-1]
+    pages = {"chapters": f"chapters/{stem}"} | {k: f"{k}/{stem}/{stem}" for k in BESIDE}
+    if pages.get(kind) != pagename:
+        return {}
+    return {
+        other: app.builder.get_relative_uri(pagename, page)
+        for other, page in pages.items()
+        if other != kind and page in app.env.found_docs
+    }
+
+
+def link_companions(app, pagename, body):
+    """Link a chapter, its exercises and its solutions, and each exercise's solution."""
+    links = companions(app, pagename)
+    named = {"chapters": "the chapter"}
+    listed = [f'<a href="{uri}">{named.get(k, k)}</a>' for k, uri in links.items()]
+    if listed:
+        line = f'<p class="ways">See also {" and ".join(listed)}.</p>'
+        body = body.replace("</h1>", f"</h1>\n{line}", 1)
+    for kind in BESIDE:
+        if kind in links and pagename.startswith(BESIDE):
+            link = rf'<a href="{links[kind]}#\2">The {kind[:-1]}</a>'
+            heading = r'(<section id="(exercise-\d[^"]*)">.*?</h2>)'
+            line = rf'\1\n<p class="ways">{link}</p>'
+            body = re.sub(heading, line, body, flags=re.DOTALL)
+    return body
 
 
 # ------------------------------------------------------------------ heat maps as tables
@@ -452,6 +550,9 @@ def finish_page(app, pagename, templatename, context, doctree):
         body = body.replace(role, "")  # other unfulfilled
     if doctree and pagename.startswith(("chapters/", "solutions/")):
         body = body.replace("</h1>", f"</h1>\n{reading_time(body)}", 1)
+    if doctree:
+        body = link_companions(app, pagename, body)
+        lead_on(app, pagename, context)
     context["body"] = body
 
 
@@ -550,6 +651,8 @@ def setup(app):
     app.connect("source-read", add_questions)
     app.connect("source-read", rename_solutions)
     app.connect("source-read", join_folded)
+    app.connect("doctree-resolved", mark_what_varies)
+    app.connect("doctree-resolved", list_terms)
     app.connect("doctree-resolved", cover_answers)
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)

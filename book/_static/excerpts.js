@@ -29,7 +29,7 @@
       formula.querySelector(".eqno")?.remove();
       formula.textContent = readable(formula.textContent);
     }
-    for (const aside of page.querySelectorAll("#jb-print-toc, .reading-time")) aside.remove();
+    for (const aside of page.querySelectorAll("#jb-print-toc, .reading-time, .ways, .varies")) aside.remove();
     return given(page.documentElement.outerHTML, anchor);
   };
 }

@@ -1,0 +1,115 @@
+"""The page "Write your own exercise", followed to the letter, ends with points."""
+
+import csv
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tests.test_answers import grade_id
+from tests.test_grading import PATIENT, needs_sandbox
+from tools.notebooks import ROOT, read
+
+PAGE = (ROOT / "book" / "write_your_own_exercise.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"```\{code-block\} (\w+)\n:name: own-(\S+)\n(.*?)\n```", re.DOTALL)
+ROW = re.compile(r"^\| [^|]+ \| ([^|]+?) \| `([\w-]+)` \| (\d*) ?\|$", re.MULTILINE)
+MARKS = {  # the panel's words, and what it writes: grade, solution, locked
+    "Read-only": (False, False, True),
+    "Autograded answer": (False, True, False),
+    "Autograded tests": (True, False, True),
+    "Manually graded answer": (True, True, False),
+}
+RIGHT = """
+def softmax_at(scores, T):
+    rows = []
+    for row in scores:
+        exps = [np.exp((score - max(row)) / T) for score in row]
+        rows.append([one / sum(exps) for one in exps])
+    return np.array(rows)
+"""
+
+
+def blocks():
+    return {name: (kind, source) for kind, name, source in BLOCK.findall(PAGE)}
+
+
+def written():
+    """Return the notebook of the page: its cells, marked as its table says."""
+    found, marks = blocks(), {name: rest for *rest, name, _ in ROW.findall(PAGE)}
+    points = {name: number for _, name, number in ROW.findall(PAGE)}
+    notebook = nbformat.v4.new_notebook()
+    for name, (kind, source) in found.items():
+        if name.startswith("wrong-"):
+            continue
+        make = "new_code_cell" if kind == "python" else "new_markdown_cell"
+        cell = getattr(nbformat.v4, make)(source, id=name)
+        if name in marks:
+            grade, solution, locked = MARKS[marks[name][0]]
+            mark = {"grade_id": name, "schema_version": 3, "task": False}
+            mark |= {"grade": grade, "solution": solution, "locked": locked}
+            if grade:
+                mark["points"] = int(points[name])
+            cell.metadata["nbgrader"] = mark
+        notebook.cells.append(cell)
+    assert set(marks) < set(found)
+    return notebook
+
+
+def run(*call):
+    subprocess.run([sys.executable, "-m", *map(str, call)], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    path = folder / "mine" / "temperature" / "temperature.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(written(), path)
+    run("tools.exercises", folder / "release", "--source", folder / "mine")
+    return folder
+
+
+def test_students_get_the_stub_and_nothing_else(folder):
+    release = read(folder / "release" / "temperature" / "temperature.ipynb")
+    text = "\n".join(cell.source for cell in release.cells)
+    assert "NotImplementedError" in text and "0.268941" in text
+    for secret in ("scaled", "HIDDEN", "default_rng", "Rubric", "nearly uniform"):
+        assert secret not in text
+
+
+@needs_sandbox
+def test_right_answers_get_all_points_and_wrong_ones_what_the_page_says(folder):
+    given = {"right": RIGHT}
+    for name, (_, source) in blocks().items():
+        if name.startswith("wrong-"):
+            given[name.removeprefix("wrong-")] = source
+    for who, answer in given.items():
+        release = read(folder / "release" / "temperature" / "temperature.ipynb")
+        for cell in release.cells:
+            if grade_id(cell) == "temperature":
+                cell.source = answer
+            elif grade_id(cell) == "explain":
+                cell.source = "They become uniform."
+        path = folder / "tried" / who / "temperature" / "temperature.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(release, path)
+    out = folder / "tried_grades"
+    source = ["--source", folder / "mine", "--out", out]
+    run("grading", folder / "tried", *source, *PATIENT)
+    with open(out / "grades.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_program = [row for row in rows if row["status"] != "needs manual"]
+    points = dict.fromkeys(given, 0)
+    for row in by_program:
+        points[row["student"]] += float(row["points"])
+    assert points == {"right": 3, "no_maximum": 2, "wrong_axis": 0}, rows
+    waiting = {row["student"] for row in rows if row["status"] == "needs manual"}
+    assert waiting == set(given)
+
+
+def test_the_books_own_exercises_are_not_overwritten(folder):
+    call = [sys.executable, "-m", "tools.exercises", "--source", folder / "mine"]
+    result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode and "name another folder" in result.stderr
