@@ -4,6 +4,7 @@ import re
 from urllib.parse import unquote, urldefrag
 
 import numpy as np
+import pytest
 from fontTools.ttLib import TTFont
 from matplotlib import pyplot as plt
 
@@ -133,6 +134,21 @@ def test_every_chapter_links_to_the_glossary_and_lists_its_terms(pages, book):
         "//p[@class='terms']"
     )
     assert "attention 注意力" in terms.text_content()
+
+
+def test_the_guide_plans_with_the_minutes_that_the_pages_print(pages, book):
+    guide = (ROOT / "book" / "instructor_guide.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+|–) \| ([\d.]+) \|", guide, re.M)
+    assert [int(row[0]) for row in rows] == list(range(1, 1 + len(rows)))
+    for chapter, (_, path_time, closer, hours) in zip(
+        notebooks("chapters"), rows, strict=True
+    ):
+        page = pages[book / "chapters" / f"{chapter.stem}.html"]
+        (printed,) = page.xpath("//p[@class='reading-time']")
+        minutes = [int(n) for n in re.findall(r"\d+", printed.text_content())]
+        planned = [int(n) for n in (path_time, closer) if n.isdigit()]
+        assert planned == pytest.approx(minutes, rel=0.25), chapter.stem
+        assert abs(float(hours) - 2 * minutes[0] / 60) < 0.6, chapter.stem
 
 
 def test_what_differs_by_machine_says_so_and_what_is_tested(pages, book):
