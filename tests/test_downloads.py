@@ -26,11 +26,11 @@ from tools.notebooks import ROOT, read
 RAW = re.compile(
     r"\{[\w:-]+\}`|\(eq-[\w-]+\)|^\([\w-]+\)=|^`{3,}\{|\]\([^)]*\.md\b|Fig. \?", re.M
 )
-ONE_A_PART = (  # read stored runs, draw, train
+ONE_A_PART = (  # read stored runs, draw, train, show what is stored
     "chapters/01_what_attention_is.ipynb",
     "chapters/03_three_stages.ipynb",
-    "chapters/14_with_and_without.ipynb",
-    "chapters/16_to_the_transformer.ipynb",
+    "chapters/11_encoder_decoder.ipynb",
+    "chapters/18_inside_a_real_translator.ipynb",
 )
 EVERY = downloads.chosen()
 

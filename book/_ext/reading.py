@@ -208,7 +208,7 @@ def cover_answers(app, doctree, docname):
         answer.parent.remove(answer)
         cells[-1].append(answer)
         for cell in cells:
-            covered = [part for part in cell if not stays_open(part)]
+            covered = [part for part in cell if part is answer or is_covered(part)]
             cell.children = [part for part in cell if part not in covered]
             if covered:
                 names = ["the output"] if len(covered) > (cell is cells[-1]) else []
@@ -218,10 +218,10 @@ def cover_answers(app, doctree, docname):
                 cell.extend([raw(start), *covered, raw("</details>")])
 
 
-def stays_open(part):
-    """Whether it is code, or a microscope: there one may look for the answer."""
-    code = "cell_input" in part.get("classes", [])
-    return code or 'class="microscope"' in part.astext()
+def is_covered(part):
+    """Whether it is an output; in a microscope one may look for the answer."""
+    output = "cell_output" in part.get("classes", [])
+    return output and 'class="microscope"' not in part.astext()
 
 
 def is_cell(node):
