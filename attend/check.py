@@ -265,9 +265,10 @@ def dotted(node, known):
 def by_hand(function, *forbidden):
     """Assert that the source of an answer does without what is ready-made.
 
-    forbidden: full names, as "torch.nn.functional.softmax". The source is read, not
-    run: what it imports and calls, under whatever name; roundabout ways to a function
-    (getattr, exec, torch.ops, …) have no place there either. Copied code is not found.
+    forbidden: full names, as "torch.nn.functional.softmax", and names of the notebook's
+    own, as "reference". The source is read, not run: what it imports and calls, under
+    whatever name; roundabout ways to a function (getattr, exec, torch.ops, …) have no
+    place there either. Copied code is not found.
     """
     tree = ast.parse(source_of(function))
     known, used = meant(function, tree), {}
@@ -277,7 +278,7 @@ def by_hand(function, *forbidden):
         read = isinstance(getattr(node, "ctx", None), ast.Load)
         if read and (full := dotted(node, known)):
             used[full] = used.get(full, False) or id(node) not in bare
-        elif isinstance(node, ast.Name) and node.id in ROUND:
+        elif isinstance(node, ast.Name) and node.id in {*ROUND, *forbidden}:
             used[node.id] = True
         elif isinstance(node, ast.ImportFrom):
             used |= {f"{node.module}.{x.name}": False for x in node.names}
