@@ -127,7 +127,8 @@ def article(folder, page, known):
         script.drop_tree()
     for element in found.xpath(".//*[@id]"):
         element.set("id", f"{slug(page)}--{element.get('id')}")
-    found.set("id", slug(page))
+    title = found.xpath(".//h1") or [found]  # an article may begin a page too early
+    title[0].set("id", slug(page))
     for image in found.xpath(".//img[@src]"):
         image.attrib.pop("loading", None)  # all of them are printed
         image.set("src", (path.parent / unquote(image.get("src"))).resolve().as_uri())
