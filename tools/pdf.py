@@ -127,8 +127,7 @@ def article(folder, page, known):
         script.drop_tree()
     for element in found.xpath(".//*[@id]"):
         element.set("id", f"{slug(page)}--{element.get('id')}")
-    title = found.xpath(".//h1") or [found]  # an article may begin a page too early
-    title[0].set("id", slug(page))
+    found.set("id", slug(page))
     for image in found.xpath(".//img[@src]"):
         image.attrib.pop("loading", None)  # all of them are printed
         image.set("src", (path.parent / unquote(image.get("src"))).resolve().as_uri())
@@ -223,7 +222,8 @@ def main():
         tab.set_default_timeout(0)  # a big book, perhaps a small machine: no limit
         tab.goto(source.as_uri(), wait_until="load")
         tab.evaluate(PREPARE)
-        for _ in range(2):
+        numbers = {}
+        for _ in range(5):  # the second time has the first one's numbers, and so on
             tab.pdf(
                 path=target,
                 prefer_css_page_size=True,
@@ -234,7 +234,9 @@ def main():
                 outline=True,
                 tagged=True,
             )
-            tab.evaluate(NUMBER, beginnings(target, parts))
+            if numbers == (numbers := beginnings(target, parts)):
+                break
+            tab.evaluate(NUMBER, numbers)
         printer.close()
     source.unlink()
     print(f"{target}: {len(PdfReader(target).pages)} pages")
