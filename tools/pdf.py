@@ -223,7 +223,7 @@ def main():
         tab.goto(source.as_uri(), wait_until="load")
         tab.evaluate(PREPARE)
         numbers = {}
-        for _ in range(5):  # the second time has the first one's numbers, and so on
+        for again in range(6):  # prints of one page may differ, turn about
             tab.pdf(
                 path=target,
                 prefer_css_page_size=True,
@@ -234,9 +234,11 @@ def main():
                 outline=True,
                 tagged=True,
             )
-            if numbers == (numbers := beginnings(target, parts)):
+            if numbers == (found := beginnings(target, parts)):
                 break
-            tab.evaluate(NUMBER, numbers)
+            if again % 2 == 0:
+                numbers = found
+                tab.evaluate(NUMBER, numbers)
         printer.close()
     source.unlink()
     print(f"{target}: {len(PdfReader(target).pages)} pages")
