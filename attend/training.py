@@ -201,7 +201,7 @@ def beam(model, source, limit, size):
     """Keep the `size` likeliest beginnings at each step: source (B, S) → words (B, T).
 
     Finished hypotheses stay in the beam at no cost; the one with the best mean
-    log-probability a word wins (Graves, 2013).
+    log-probability a word wins.
     """
     B = len(source)
     memory, state = model.start(source)

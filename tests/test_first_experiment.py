@@ -182,7 +182,7 @@ def small(tmp_path, monkeypatch):
         "execute": stub,
         "ProcessPoolExecutor": Pool,
         "load": functools.partial(experiments.load, path),
-        "save": functools.partial(experiments.save, path=path),
+        "save": lambda lines, _, save=experiments.save: save(lines, path),
     }.items():
         monkeypatch.setattr(experiments, name, stand_in)
     monkeypatch.setenv("TQDM_DISABLE", "1")

@@ -23,6 +23,7 @@ import torch
 from attend import layers, training
 from attend.data import corpus, real_text
 from attend.seq2seq import WithAttention, WithoutAttention
+from tools.experiments import have_real_text, save
 
 CSV = Path(__file__).parents[1] / "chapters" / "14_experiments.csv"
 REAL_BUCKETS = ((1, 8), (9, 14), (15, 20), (21, 30), (31, 40))
@@ -167,29 +168,12 @@ def load(path=CSV):
         return list(csv.DictReader(file))
 
 
-def save(lines, path=CSV):
-    """Write the lines so that an interruption leaves the old file whole."""
-    fresh = path.with_suffix(".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    fresh.replace(path)
-
-
 def finished(lines):
     """Return the Runs that the lines hold."""
     return {
         Run(*(type_(line[k]) for k, type_ in Run.__annotations__.items()))
         for line in lines
     }
-
-
-def have_real_text():
-    try:
-        return bool(real_text.libreoffice())
-    except FileNotFoundError as error:
-        print(f"no real text: {error}")
 
 
 def main():
@@ -217,7 +201,8 @@ def main():
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         try:
             for run in as_completed([pool.submit(execute, run) for run in todo]):
-                save(load() + run.result())  # read again: another may write it, too
+                lines = load() + run.result()  # read again: another may write it, too
+                save(lines, CSV)
                 line = run.result()[-1]
                 print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
         except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost

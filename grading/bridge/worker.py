@@ -20,6 +20,7 @@ import pkgutil
 import resource
 import signal
 import sys
+import tempfile
 import traceback
 import types
 from itertools import product
@@ -52,7 +53,7 @@ class Printed(io.StringIO):
 
 def shell():
     """Return Jupyter's own shell on the learner's names; only magics need one."""
-    os.environ["IPYTHONDIR"] = "/tmp/ipython"
+    os.environ["IPYTHONDIR"] = os.path.join(tempfile.gettempdir(), "ipython")
     from ipykernel.zmqshell import ZMQInteractiveShell
     from IPython.core.displaypub import CapturingDisplayPublisher
 
