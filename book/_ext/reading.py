@@ -241,18 +241,31 @@ def mark_what_varies(app, doctree, docname):
 
 # ------------------------------------------------------------------ one's way
 def list_terms(app, doctree, docname):
-    """Let a chapter end with the terms that it builds, in English and Chinese."""
+    """Let a main path end with the chapter's terms, in English and Chinese.
+
+    Those that only the closer look uses come last, and it says so.
+    """
     glossary = Path(app.srcdir, "book", "glossary.md").read_text(encoding="utf-8")
     places = app.env.get_domain("std").objects
+    sections = list(doctree.findall(nodes.section))
+    main = doctree.astext().lower()
+    for section in sections:
+        if "a-closer-look" in section["ids"]:
+            main = main.replace(section.astext().lower(), "")
     line = nodes.paragraph(classes=["terms"])
-    for term, chinese, chapter in TAUGHT.findall(glossary):
-        if chapter == docname and ("term", term) in places:
+    groups = (True, "Terms of this chapter: "), (False, " In its closer look: ")
+    for wanted, named in groups:
+        for term, chinese, chapter in TAUGHT.findall(glossary):
+            known = chapter == docname and ("term", term) in places
+            if not known or (term.lower() in main) != wanted:
+                continue
             page, anchor = places["term", term]
             uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
-            line += nodes.Text(", " if len(line) else "Terms of this chapter: ")
+            line += nodes.Text(named)
             line += nodes.reference("", term, refuri=uri, internal=True)
             line += nodes.Text(f" {chinese}")
-    for section in doctree.findall(nodes.section):
+            named = ", "
+    for section in sections:
         if "you-can-now" in section["ids"] and len(line):
             section += line
 
