@@ -271,19 +271,25 @@ def rules():
     return runs
 
 
+LONG = {"tokens": int(7.2 * M)}  # three times the usual training
+
+
+def longer():
+    """Three times the training, and more sentences: what does the loser still gain?"""
+    many = 30_000, 90_000
+    return [plain(s, 128, pairs=n, **LONG) for s in range(3) for n in many]
+
+
 def wide():
-    """The dear corners of the frontier: what does the loser still gain?"""
-    long = {"tokens": int(7.2 * M)}
-    runs = [plain(s, 62, **long) for s in range(3)]
+    """The dear corners of the frontier."""
+    runs = [plain(s, 62, **LONG) for s in range(3)]
     runs += [plain(s, 256) for s in range(3)]
     for many in (10_000, 90_000):
         runs += [plain(s, 128, pairs=many) for s in range(3)]
         runs += [attending(s, 64, pairs=many) for s in range(3)]
-    for many in (30_000, 90_000):
-        runs += [plain(s, 128, pairs=many, **long) for s in range(3)]
     runs += [plain(0, 512, tokens=int(1.2 * M))]
-    runs += [plain(s, 256, pairs=90_000, **long) for s in range(3)]
-    return [*runs, plain(0, 256, **long)]
+    runs += [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
+    return [*runs, plain(0, 256, **LONG)]
 
 
 def pairs():
@@ -328,12 +334,11 @@ def reversal():
     return [plain(s, reverse=1) for s in range(5)]
 
 
-def real():
-    """Real sentences: more and more training, until the curve is flat."""
+def real_text_runs(*millions):
     same = {"pairs": 0, "corpus": "libreoffice"}
     return [
         run
-        for tokens in (1.2, 2.4, 4.8)
+        for tokens in millions
         for s in range(3)
         for run in (
             attending(s, 128, tokens=int(tokens * M), **same),
@@ -342,10 +347,20 @@ def real():
     ]
 
 
+def real():
+    """Real sentences, with half the usual training."""
+    return real_text_runs(1.2)
+
+
+def real_longer():
+    """Real sentences: more and more training, until the curve is flat."""
+    return real_text_runs(2.4, 4.8)
+
+
 PARTS = {
     part.__name__: part
-    for part in [size, frontier, controls, scale, corners, rules, dropout]
-    + [lengths, pairs, heads, reversal, wide, real]
+    for part in [size, frontier, controls, scale, rules, lengths, longer, pairs]
+    + [corners, dropout, heads, reversal, real, wide, real_longer]
 }
 
 
@@ -679,8 +694,8 @@ def main():
     for part in parts:
         if part not in (*PARTS, "tuning"):
             parser.error(f"no part {part!r}: choose from tuning, {', '.join(PARTS)}")
-    if "real" in parts and not have_real_text():
-        parts.remove("real")
+    if not {"real", "real_longer"}.isdisjoint(parts) and not have_real_text():
+        parts = [part for part in parts if not part.startswith("real")]
     lines = load(table())
     done = {read(line) for line in lines}
     left = [run for run in plan(parts, lines) if run not in done]
