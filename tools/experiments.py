@@ -222,6 +222,7 @@ WITHOUT = (
 )
 CONTROLS = "flat", "one layer", "location"
 SCALES = "scaled dot", "normalised dot", "learned scale"
+RULES = "dot", "general"
 
 
 def corner(model, seed, width, tokens):
@@ -230,7 +231,7 @@ def corner(model, seed, width, tokens):
 
 def size():
     """Both models at the book's size and budget."""
-    return [model(seed) for seed in range(3) for model in (attending, plain)]
+    return [model(seed) for seed in range(5) for model in (attending, plain)]
 
 
 def frontier():
@@ -262,13 +263,14 @@ def corners():
 
 
 def rules():
-    """The other scoring functions, then five seeds of all."""
-    kinds = "dot", "general"
-    runs = [attending(s, score=kind) for kind in kinds for s in range(3)]
-    for seed in (3, 4):
-        runs += [attending(seed), plain(seed)]
-        runs += [attending(seed, score=k) for k in (*CONTROLS, *SCALES, *kinds)]
-    return runs
+    """The other scoring functions."""
+    return [attending(s, score=kind) for kind in RULES for s in range(3)]
+
+
+def fives():
+    """Two seeds more of all that scores."""
+    kinds = *CONTROLS, *SCALES, *RULES
+    return [attending(s, score=kind) for s in (3, 4) for kind in kinds]
 
 
 LONG = {"tokens": int(7.2 * M)}  # three times the usual training
@@ -276,8 +278,7 @@ LONG = {"tokens": int(7.2 * M)}  # three times the usual training
 
 def longer():
     """Three times the training, and more sentences: what does the loser still gain?"""
-    many = 30_000, 90_000
-    return [plain(s, 128, pairs=n, **LONG) for s in range(3) for n in many]
+    return [plain(0, 128, pairs=n, **LONG) for n in (30_000, 90_000)]
 
 
 def wide():
@@ -287,6 +288,7 @@ def wide():
     for many in (10_000, 90_000):
         runs += [plain(s, 128, pairs=many) for s in range(3)]
         runs += [attending(s, 64, pairs=many) for s in range(3)]
+    runs += [plain(s, 128, pairs=n, **LONG) for s in (1, 2) for n in (30_000, 90_000)]
     runs += [plain(0, 512, tokens=int(1.2 * M))]
     runs += [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
     return [*runs, plain(0, 256, **LONG)]
@@ -359,7 +361,7 @@ def real_longer():
 
 PARTS = {
     part.__name__: part
-    for part in [size, frontier, controls, scale, rules, lengths, longer, pairs]
+    for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
     + [corners, dropout, heads, reversal, real, wide, real_longer]
 }
 
