@@ -170,10 +170,10 @@ def mean(rows, measure="bleu", words=(1, 999), draws=500):
 
     rows (runs, sentences, COLUMNS). It holds for other seeds and other sentences: the
     variance over the seeds and the one over resampled sentences are added. Of a single
-    run only the second is known.
+    run only the second is known. No measure leaves 0 to 100, and no interval does.
     """
     found, again = _both(choose(rows, words), measure, draws)
-    return _interval(found.mean(), [found], again)
+    return Interval(*np.clip(_interval(found.mean(), [found], again), 0, 100).tolist())
 
 
 def difference(one, other, measure="bleu", words=(1, 999), draws=500):

@@ -151,7 +151,7 @@ def test_a_download_says_what_it_lacks_and_then_runs(
     install = [fresh, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
     subprocess.run([*install, f"./{downloads.WHEEL}"], cwd=alone.parent, check=True)
     execute(alone, fresh, monkeypatch)
-    assert (alone.parent / "14_experiments.csv").exists()
+    assert (alone.parent / "14_runs.csv").exists()
     for name in ONE_A_PART:
         execute(unpacked / name, fresh, monkeypatch)
 
@@ -161,8 +161,8 @@ def test_a_file_of_stored_runs_is_put_beside_and_nothing_overwritten(
 ):
     monkeypatch.chdir(tmp_path)
     Path("16_runs.csv").write_text("mine")
-    files.bring("14_experiments.csv", "16_runs.csv")
-    stored = ROOT / "chapters" / "14_experiments.csv"
+    files.bring("14_runs.csv", "16_runs.csv")
+    stored = ROOT / "chapters" / "14_runs.csv"
     assert Path(stored.name).read_bytes() == stored.read_bytes()
     assert Path("16_runs.csv").read_text() == "mine"
     with pytest.raises(FileNotFoundError):
