@@ -599,6 +599,25 @@ def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
     return merge_heads(masked_softmax(q @ k.mT, allowed) @ v) @ W_O
 
 
+# %% blank right: all heads at once, by view and transpose
+def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
+    B, L, D = Q.shape
+    S, E = K.shape[1], D // heads
+    queries = (Q @ W_Q).view(B, L, heads, E).transpose(1, 2)  # (B, H, L, E)
+    keys = (K @ W_K).view(B, S, heads, E).transpose(1, 2)  # (B, H, S, E)
+    values = (V @ W_V).view(B, S, heads, E).transpose(1, 2)  # (B, H, S, E)
+
+    scores = queries @ keys.mT / E**0.5  # (B, H, L, S)
+    if allowed is None:
+        weights = scores.softmax(dim=-1)
+    else:
+        allowed = allowed.expand(B, L, S)[:, None]  # (B, 1, L, S)
+        scores = scores.masked_fill(~allowed, -torch.inf)
+        weights = scores.softmax(dim=-1).masked_fill(~allowed, 0)  # no NaN is left
+    context = (weights @ values).transpose(1, 2).reshape(B, L, D)
+    return context @ W_O
+
+
 # %% blank right: einsum
 def multi_head_attention(Q, K, V, W_Q, W_K, W_V, W_O, heads, allowed=None):
     W_Q, W_K, W_V = (W.unflatten(1, (heads, -1)) for W in (W_Q, W_K, W_V))  # (D, H, E)
