@@ -44,12 +44,15 @@ class WithoutAttention(nn.Module):
     def start(self, source):
         """Encode: source (B, S) → C (B, 1, D), the decoder's first state (1, B, D)."""
         _, C = self.encoder(source)
-        return C[:, None], torch.tanh(self.first(C))[None]
+        C_steps = C[:, None]  # (B, 1, D): a new axis for the steps
+        state = torch.tanh(self.first(C))[None]  # (1, B, D): one for the GRU's layers
+        return C_steps, state
 
     def step(self, C, state, words):
         """Go on by T words (B, T) → logits (B, T, target words), None, state."""
         C = C.expand(-1, words.shape[1], -1)  # (B, 1, D) → (B, T, D)
-        states, state = self.gru(torch.cat([self.embedding(words), C], dim=-1), state)
+        inputs = torch.cat([self.embedding(words), C], dim=-1)  # (B, T, 2D)
+        states, state = self.gru(inputs, state)  # s after each word, the last s
         combined = torch.tanh(self.combine(torch.cat([C, states], dim=-1)))
         return self.output(combined), None, state
 
