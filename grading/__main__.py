@@ -3,6 +3,7 @@
     python -m grading submitted/ --out grades/     submitted/STUDENT/[STEM/]STEM.ipynb
     python -m grading doctor                       what this machine can do
     python -m grading export grades/               tables again, after manual grading
+    python -m grading collect | give-back          from and to an LMS (each has --help)
 
 What was graded before and has not changed is not graded again. The exit code is 1 when
 the roster and the results differ, 2 when nothing could be graded.
@@ -22,6 +23,7 @@ from pathlib import Path
 from grading import intake, scratch
 from grading.book import NUMPY, ROOT, library
 from grading.bridge.sandbox import Limits, bubblewrap, server
+from grading.people import Refused, folders
 
 
 def arguments():
@@ -36,7 +38,7 @@ def arguments():
     add("--out", type=Path, default=Path("grades"), help="where results go (grades/)")
     add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
     add("--only", action="append", metavar="STEM", help="grade this notebook (repeat)")
-    add("--roster", type=Path, help="a file with a learner's folder name on each line")
+    add("--roster", type=Path, help="a CSV as an LMS exports it, or names of folders")
     add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
     when = datetime.fromisoformat
     add("--due", metavar="WHEN", type=when, help="say what came later")
@@ -46,6 +48,10 @@ def arguments():
         add(f"--{name}", type=kind, default=default, help=f"limit ({default})")
     add("--scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
     add("--unsafe", action="store_true", help="run learners' code without a sandbox")
+    kinds = {"dest": "kinds", "default": [], "action": "append_const"}
+    for kind in ("canvas", "moodle", "csv"):
+        add(f"--{kind}", const=kind, help="export: this gradebook, too", **kinds)
+    add("--title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
     return parser.parse_args()
 
 
@@ -78,6 +84,7 @@ def tasks(options, found, every, about, common):
             task["path"] = paths[stem][-1] if paths.get(stem) else None
             data = bytes_of(task["path"]) if task["path"] else b""
             late = lateness(task["path"], options.due)
+            late = late or options.late.get((name, hashlib.sha256(data).hexdigest()))
             task["key"] = digest(data, sources[stem], version)
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
@@ -109,6 +116,14 @@ def refuse(reason):
 
 
 def main():
+    if sys.argv[1:2] in (["collect"], ["give-back"]):
+        from grading import collect, give_back
+
+        verb = {"collect": collect, "give-back": give_back}[sys.argv[1]]
+        try:
+            sys.exit(verb.main(sys.argv[2:]))
+        except Refused as error:
+            refuse(error)
     options = arguments()
     if options.folder == "doctor":
         from grading.doctor import doctor
@@ -128,6 +143,8 @@ def main():
             sys.exit(grade(options, work))
     except KeyboardInterrupt:
         refuse(f"Stopped. {kept}")
+    except Refused as error:
+        refuse(error)
     except Exception as error:
         cause = getattr(error, "orig", error)  # the gradebook's wraps it
         if not full(cause):
@@ -145,7 +162,7 @@ def grade(options, work):
     place = str(library(work))
     if options.folder != "export":
         server(place, NUMPY, options.unsafe)  # it gets ready while we import
-    from grading import job, pool, report
+    from grading import collect, give_back, job, pool, report
 
     warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy")
     out = options.out
@@ -164,14 +181,17 @@ def grade(options, work):
         results = [r for r in results if r["stem"] in stems and r["student"] in names]
         report.tables(out, results, cells, names)
         print(f"Written again: {out / 'grades.csv'}")
+        for kind in options.kinds:
+            common = results, names, options.roster, options.title
+            print(*give_back.export(out, kind, *common), sep="\n")
         return 0
     found, remarks = intake.students(options.folder)
-    lines = options.roster.read_text("utf-8").splitlines() if options.roster else []
-    roster = {line.strip() for line in lines} - {""}
+    roster = folders(options.roster) if options.roster else set()
     strangers = sorted(set(found) - roster) if roster else []
     absent = sorted(roster - set(found))
     found |= dict.fromkeys(absent)
     names = {intake.identity(name): intake.shown(name) for name in found}
+    options.late = collect.late_marks(options.folder)
     common = {
         "course": str(course),
         "out": str(out.resolve()),

@@ -39,7 +39,7 @@ TAGS = (
 TAGS = {*TAGS.split(), "table", "tbody", "td", "th", "thead", "tr", "ul"}
 MATH = "math mfrac mi mn mo mover mroot mrow mspace msqrt mstyle msub msubsup msup"
 MATH = {*MATH.split(), "mtable", "mtd", "mtext", "mtr", "munder", "munderover"}
-LOOK = "columnalign display displaystyle fence form linethickness mathvariant"
+LOOK = "alttext columnalign display displaystyle fence form linethickness mathvariant"
 LOOK = {*LOOK.split(), "maxsize", "minsize", "scriptlevel", "stretchy", "width"}
 MOST = 20_000  # characters of one cell on the page
 ATTRIBUTES = {"a": {"href"}} | dict.fromkeys(MATH, LOOK)
@@ -54,7 +54,7 @@ def formula(tex, display):
         made = convert(known, display=display) if len(tex) <= LONGEST else ""
         parts = ElementTree.fromstring(made).iter()
         if {part.tag.partition("}")[2] for part in parts} <= MATH:
-            return made
+            return made.replace("<math", f'<math alttext="{escape(tex)}"', 1)
     return f"<code>{escape(tex)}</code>"
 
 

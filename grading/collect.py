@@ -1,0 +1,250 @@
+"""Bring what an LMS collected into submitted/, by the roster.
+
+    python -m grading collect DOWNLOAD --roster ROSTER.csv [--into submitted]
+
+DOWNLOAD is the zip of all submissions of an assignment from Canvas or Moodle, or the
+folder it was unpacked to, or a folder with nbgrader's STUDENT/ASSIGNMENT/FILE. ROSTER
+is a CSV with a header, as the LMS itself exports it (the gradebook, the participants,
+Moodle's grading worksheet), or a list of your own. No file is ever lost: a newer
+attempt counts and the older one stays beside it; what belongs to nobody is set aside.
+
+Files are called as Canvas's content_zipper, Moodle's mod_assign and nbgrader 0.9 call
+them; columns as in Canvas's gradebook and Moodle's exports, in English.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import time
+import zipfile
+from collections import Counter
+from datetime import UTC
+from pathlib import Path, PurePosixPath
+
+from nbgrader.utils import parse_utc
+
+from grading import intake, report
+from grading.book import ROOT
+from grading.people import Refused, decoded, find, roster
+
+CANVAS = re.compile(r"(?P<who>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<n>\d+)_(?P<file>.+)")
+MOODLE = re.compile(r"(?P<who>[^_]+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
+LEDGER = ".collected.csv"
+KEPT = "student", "stem", "system", "place", "late", "sha256"  # of the ledger
+
+
+def members(source):
+    """Yield (path inside, time, function that reads it) of a zip or a folder."""
+    if source.is_dir():
+        for folder, _, files in os.walk(source):
+            for name in files:
+                path = Path(folder, name)
+                inside = PurePosixPath(path.relative_to(source).as_posix())
+                yield inside, os.lstat(path).st_mtime, path
+    else:
+        try:
+            packed = zipfile.ZipFile(source)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise Refused(f"{source}: not a zip file ({error})") from None
+        for info in packed.infolist():
+            if not info.is_dir():
+                when = time.mktime((*info.date_time, 0, 0, -1))
+                yield PurePosixPath(info.filename), when, (packed, info)
+
+
+def content(place):
+    """Return a member's bytes; raise Refused when it cannot be or is too large."""
+    if isinstance(place, Path):
+        if place.is_symlink() or not place.is_file():
+            raise Refused("a link or a device")
+        size, read = place.stat().st_size, place.read_bytes
+    else:
+        packed, info = place
+        size, read = info.file_size, lambda: packed.read(info)
+    if size > intake.MOST:
+        raise Refused(f"larger than {intake.MOST >> 20} MB")
+    try:
+        return read()
+    except Exception as error:  # a broken or an encrypted zip: many kinds
+        raise Refused(f"cannot be read ({error})") from None
+
+
+def recognised(path):
+    """Return (system, who, id, number, file, late, place of its feedback), or None."""
+    for number, part in enumerate(path.parts):
+        if found := MOODLE.fullmatch(part):
+            file = found["file"] or path.name
+            place = f"{found['who']}_{found['id']}_assignsubmission_file_/"
+            inside = file if number == len(path.parts) - 1 else path.name
+            return "moodle", found["who"], found["id"], 0, inside, "", place
+    if found := CANVAS.fullmatch(path.name):
+        late = "late, says Canvas" if found["late"] else ""
+        place, number = path.name, int(found["n"])
+        return "canvas", found["who"], found["id"], number, found["file"], late, place
+    if len(path.parts) > 2:
+        who, assignment = path.parts[-3:-1]
+        place = f"feedback/{who}/{assignment}/"
+        return "nbgrader", who, None, 0, path.name, "", place
+    return None
+
+
+def stem_of(file, stems, chosen=None):
+    """Return the exercise of a file's name; Canvas calls another upload STEM-1."""
+    base, ending = os.path.splitext(file)
+    for name in (base, re.sub(r"-\d+$", "", base), intake.COPY.sub("", base).strip()):
+        if ending.lower() == ".ipynb" and name in stems:
+            return name
+    return chosen if ending.lower() == ".ipynb" else None
+
+
+def fresh(folder, name):
+    """Return a path in the folder that is not there yet: name, name (1) …"""
+    path, count = folder / name, 0
+    while os.path.lexists(path):
+        count += 1
+        path = folder / f"{Path(name).stem} ({count}){Path(name).suffix}"
+    return path
+
+
+def place(folder, stem, data, when):
+    """Put an attempt into a learner's folder; say what became of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, said = folder / f"{stem}.ipynb", "new"
+    if target.exists():
+        older = when < target.stat().st_mtime - 2  # a zip counts in steps of 2 s
+        there = [path.read_bytes() for path in folder.glob("*.ipynb")]
+        if data == target.read_bytes() or (older and data in there):
+            return "as before"
+        said = "older" if older else "again"
+        if older:
+            target = fresh(folder, target.name)
+        else:
+            target.rename(fresh(folder, target.name))
+    target.write_bytes(data)
+    os.utime(target, (when, when))
+    return said
+
+
+def ledger(into):
+    """Return what was collected, oldest first."""
+    path = Path(into, LEDGER)
+    if not path.exists():
+        return []
+    return list(csv.DictReader(io.StringIO(decoded(path))))
+
+
+def late_marks(into):
+    """Return {(folder, sha256 of a file): what the LMS says of its lateness}."""
+    rows = ledger(into)
+    return {(row["student"], row["sha256"]): row["late"] for row in rows if row["late"]}
+
+
+def stamps(source):
+    """Return {folder inside: time} of nbgrader's timestamp.txt files."""
+    found = {}
+    for path, _, where in members(source):
+        if path.name == "timestamp.txt":
+            try:
+                text = content(where).decode()
+                found[path.parent] = (
+                    parse_utc(text.strip()).replace(tzinfo=UTC).timestamp()
+                )
+            except (ValueError, Refused):
+                raise Refused(f"{source}/{path}, line 1: not a time") from None
+    return found
+
+
+def collect(source, people, into, stems, chosen=None):
+    """Bring a download into the folder; return the lines that tell of it."""
+    found, aside, told = [], [], Counter()
+    times, given = stamps(source), list(members(source))
+    newest = max((when for _, when, _ in given), default=0)
+    for path, when, where in given:
+        hidden = path.name.startswith((".", "~")) or "__MACOSX" in path.parts
+        if hidden or path.name == "timestamp.txt":
+            continue
+        known = recognised(path)
+        if not known:
+            aside.append((path, where, "not named as Canvas, Moodle or nbgrader does"))
+            continue
+        try:
+            one = find(people, *known[:3])
+            stem = stem_of(known[4], stems, chosen)
+            if not stem:
+                raise Refused("no notebook of an exercise (--stem names which it is)")
+            when = newest if known[0] == "canvas" else times.get(path.parent, when)
+            found.append((when, known[3], str(path), one, stem, known, content(where)))
+        except Refused as error:
+            aside.append((path, where, str(error)))
+    if not found:
+        why = f"; {aside[0][0]}: {aside[0][2]}" if aside else ": it is empty"
+        raise Refused(f"{source}: nothing to collect{why}")
+    rows, lines = ledger(into), []
+    before = {tuple(row[k] for k in KEPT) for row in rows}
+    for when, _, path, one, stem, known, data in sorted(found, key=lambda f: f[:3]):
+        said = place(Path(into, one["folder"], stem), stem, data, when)
+        told[said] += 1
+        late = known[5]
+        if re.search(r"\blate\b", one.get("status", "")):
+            late = "late, says Moodle"
+        digest = hashlib.sha256(data).hexdigest()
+        row = one["folder"], stem, known[0], known[6], late, digest
+        if row not in before:
+            rows.append(dict(zip(KEPT, row, strict=True)))
+        try:
+            json.loads(data.decode("utf-8-sig"))
+        except ValueError:
+            lines.append(
+                f"{path}: no notebook can be read in it; kept for {one['shown']}"
+            )
+    table = [KEPT, *([row[k] for k in KEPT] for row in rows)]
+    report.write(Path(into, LEDGER), written(table))
+    for path, where, why in aside:
+        try:
+            data = content(where)
+        except Refused as error:
+            lines.append(f"{path}: {why}; not kept: {error}")
+            continue
+        folder = Path(f"{into}-aside", source.stem)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[/\\\0]", "_", str(path))
+        same = [p for p in folder.iterdir() if p.read_bytes() == data]
+        target = same[0] if same else fresh(folder, name[-200:])
+        target.write_bytes(data)
+        lines.append(f"{path}: {why}; set aside as {target}")
+    absent = {one["folder"] for one in people} - {f[3]["folder"] for f in found}
+    lines += [f"{name}: nothing in this download" for name in sorted(absent)]
+    counts = ", ".join(f"{n} {said}" for said, n in sorted(told.items()))
+    return [*lines, f"{into}: {counts}"], bool(aside)
+
+
+def written(rows):
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def main(words):
+    parser = argparse.ArgumentParser(
+        prog="python -m grading collect",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("download", type=Path, help="a zip or a folder")
+    add("--roster", type=Path, required=True, metavar="CSV", help="who is in the class")
+    add("--into", type=Path, default=Path("submitted"), help="(submitted/)")
+    add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
+    add("--stem", help="the exercise that this download is of, however files are named")
+    options = parser.parse_args(words)
+    stems = {path.stem for path in options.source.glob("*/*.ipynb")}
+    if options.stem and options.stem not in stems:
+        raise Refused(f"--stem {options.stem}: there is no such exercise")
+    people = roster(options.roster)
+    lines, left = collect(options.download, people, options.into, stems, options.stem)
+    print(*lines, sep="\n")
+    return int(left)

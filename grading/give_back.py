@@ -1,0 +1,182 @@
+"""Give points and pages back, in the files that an LMS imports.
+
+    python -m grading export grades --canvas --roster ROSTER.csv    or --moodle, --csv
+    python -m grading give-back grades [--submitted FOLDER] [--out give_back]
+
+`export` writes a gradebook: grades/canvas.csv for Canvas's Import, grades/moodle.csv
+for Moodle's Import > CSV file, grades/points.csv for a spreadsheet. What was not handed
+in stays empty. `give-back` makes a zip for each exercise that came from Canvas (Upload
+Submissions) or Moodle (Upload multiple feedback files in a zip), nbgrader's feedback/,
+and a folder by name for what came otherwise.
+"""
+
+import argparse
+import html
+import io
+import json
+import re
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+
+import nbformat
+
+from grading import report
+from grading.collect import ledger, written
+from grading.people import Refused, roster
+
+GRADEBOOKS = {"canvas": "canvas.csv", "moodle": "moodle.csv", "csv": "points.csv"}
+
+
+# ------------------------------------------------------------------ points
+def export(out, kind, results, names, people_of=None, titles=()):
+    """Write the gradebook of a kind; return what to tell.
+
+    results: rows as in the log, with people's points; names: {id: folder's name};
+    people_of: the roster's path; titles: STEM=COLUMN of the LMS.
+    """
+    target = Path(out, GRADEBOOKS[kind])
+    people = roster(people_of) if people_of else []
+    if people_of and target.exists() and target.samefile(people_of):
+        raise Refused(f"{target} is the roster: it would be overwritten")
+    folders = {one["folder"] for one in people}
+    if not people:
+        known = sorted(set(names.values()))
+        people = [{"name": name, "folder": name, "header": []} for name in known]
+    points, most, waiting, strangers = defaultdict(dict), {}, 0, set()
+    for result in results:
+        rows, stem, who = result["rows"], result["stem"], names[result["student"]]
+        most[stem] = sum(row["maximum"] for row in rows)
+        if all(row["status"] in ("missing", "not graded") for row in rows):
+            continue
+        points[who][stem] = sum(row["points"] for row in rows)
+        waiting += any(row["manual"] for row in rows)
+        strangers |= {who} - folders if folders else set()
+    stems = sorted(most)
+    columns = named(stems, people[0]["header"] if people else [], titles)
+    head, fields = identity(kind, people, people_of)
+    lines = [[*head, *columns]]
+    if kind == "canvas":
+        lines.append(["Points Possible", *[""] * 4, *(f"{most[s]:g}" for s in stems)])
+    for one in people:
+        mine = points[one["folder"]]
+        given = [f"{mine[stem]:g}" if stem in mine else "" for stem in stems]
+        lines.append([*(report.safe(one.get(f, "")) for f in fields), *given])
+    report.write(target, written(lines))
+    told = [f"{who} is not on the roster: left out" for who in sorted(strangers)]
+    if waiting:
+        told.append(f"{waiting} wait for a person to grade texts: so far without them")
+    return [*told, f"Written: {target}"]
+
+
+def named(stems, header, titles):
+    """Return the columns' names: as told, as in the LMS's own export, or the stem."""
+    wanted = {}
+    for title in titles:
+        stem, _, name = title.partition("=")
+        if stem not in stems or not name:
+            raise Refused(f"--title {title}: not STEM=COLUMN of a graded exercise")
+        wanted[stem] = name
+    own = {re.sub(r" \(\d+\)$", "", name): name for name in header}
+    return [wanted.get(stem) or own.get(stem, stem) for stem in stems]
+
+
+def identity(kind, people, path):
+    """Return a gradebook's columns that say who somebody is, and the fields in them."""
+    if kind == "canvas":
+        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+        return head, ["name", "id", "number", "login", "section"]
+    if kind == "csv":
+        return ["Student", "ID"], ["folder", "id"]
+    for one in people:
+        if not any(one.get(field) for field in ("number", "login", "email")):
+            where = path or "Moodle needs --roster"
+            raise Refused(
+                f"{where}: {one['name']} has no ID number, username or email address, "
+                "by which Moodle finds a person"
+            )
+    head = {"number": "ID number", "login": "Username", "email": "Email address"}
+    kept = {f: name for f, name in head.items() if any(one.get(f) for one in people)}
+    return ["Full name", *kept.values()], ["folder", *kept]
+
+
+# ------------------------------------------------------------------ pages
+def as_notebook(page):
+    """Return a feedback page as a notebook: Canvas keeps the handed-in file's name."""
+
+    def formula(found):
+        tex = html.unescape(re.search(r'alttext="([^"]*)"', found[0])[1])
+        block = 'display="block"' in found[0].partition(">")[0]
+        return f"$${tex}$$" if block else f"${tex}$"
+
+    body = page.partition("<body>")[2].partition("</body>")[0]
+    cells = []
+    for part in re.split(r"(?=<section>)", body):
+        part = re.sub(r"<math\b.*?</math>", formula, part, flags=re.S)
+        part = re.sub(
+            r"\n[ \t]*(?=\n)", "\n&nbsp;", part
+        )  # else Markdown ends the HTML
+        cells.append(nbformat.v4.new_markdown_cell(part, id=f"part-{len(cells)}"))
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
+
+
+def packed(files):
+    """Return a zip of {name: bytes}; the same files give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            made.writestr(entry, data)
+    return out.getvalue()
+
+
+def give_back(grades, submitted, out):
+    """Write the feedback pages where and as an LMS takes them; return what to tell."""
+    path = grades / "students.json"
+    if not path.exists():
+        raise Refused(f"{grades}: no grades are there ({path.name} is missing)")
+    names = json.loads(path.read_text(encoding="utf-8"))
+    came = {(row["student"], row["stem"]): row for row in ledger(submitted)}
+    zips, files = defaultdict(dict), {}
+    for page in sorted((grades / "feedback").glob("*/**/*.html")):
+        who = names.get(page.relative_to(grades / "feedback").parts[0])
+        if who is None:
+            continue  # of a run with other people
+        data, row = page.read_bytes(), came.get((who, page.stem))
+        if row is None:
+            files[out / who / page.name] = data
+        elif row["system"] == "canvas":
+            zips[f"canvas-{page.stem}.zip"][row["place"]] = as_notebook(data.decode())
+        elif row["system"] == "moodle":
+            zips[f"moodle-{page.stem}.zip"][row["place"] + page.name] = data
+        else:
+            files[out / row["place"] / page.name] = data
+    files |= {out / name: packed(inside) for name, inside in zips.items()}
+    if not files:
+        raise Refused(f"{grades}: there is no feedback page")
+    for file, data in files.items():
+        if file.exists() and file.read_bytes() != data:
+            raise Refused(
+                f"{file} is there and differs: move it, or name another --out"
+            )
+    for file, data in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    told = [f"{out / n}: {len(inside)} pages" for n, inside in sorted(zips.items())]
+    return [*told, f"{out}: {len(files) - len(zips)} pages in folders"]
+
+
+def main(words):
+    parser = argparse.ArgumentParser(
+        prog="python -m grading give-back",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("grades", type=Path, nargs="?", default=Path("grades"), help="(grades/)")
+    add("--submitted", type=Path, default=Path("submitted"), help="(submitted/)")
+    add("--out", type=Path, default=Path("give_back"), help="(give_back/)")
+    options = parser.parse_args(words)
+    print(*give_back(options.grades, options.submitted, options.out), sep="\n")
+    return 0

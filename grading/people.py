@@ -1,0 +1,109 @@
+"""Who is in the class: a CSV with a header, as an LMS exports it, or a list of names."""
+
+import csv
+import io
+import re
+from collections import Counter
+from pathlib import Path
+
+COLUMNS = {  # a column's name in lower case, and what it holds
+    **dict.fromkeys(["student", "full name", "name"], "name"),
+    **dict.fromkeys(["first name", "firstname", "first_name"], "first"),
+    **dict.fromkeys(["last name", "lastname", "last_name", "surname"], "last"),
+    "id": "id",  # Canvas's user, or nbgrader's student
+    **dict.fromkeys(["sis user id", "id number"], "number"),
+    **dict.fromkeys(["sis login id", "username", "login"], "login"),
+    **dict.fromkeys(["email address", "email"], "email"),
+    **{"section": "section", "identifier": "participant", "status": "status"},
+}
+NOBODY = "Points Possible", "Student, Test"  # Canvas's line of maxima, its test
+IDS = "id", "number", "login", "email", "participant"
+
+class Refused(Exception):
+    """The input is wrong; the text says where and how."""
+
+
+def decoded(path):
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = Path(path).read_bytes()[: error.start].count(b"\n") + 1
+        raise Refused(f"{path}, line {line}: not UTF-8; save it as CSV UTF-8") from None
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+
+
+def squeezed(name):
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def roster(path):
+    """Return the people of a CSV: dicts of its fields, with `folder` and `header`."""
+    text = decoded(path)
+    first = text.partition("\n")[0]
+    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
+    header = [name.strip() for name in next(rows, [])]
+    fields = [COLUMNS.get(name.lower()) for name in header]
+    if not {"name", "last"} & {*fields}:
+        raise Refused(
+            f"{path}, line 1: no column with names (Student, Full name, Name, or First "
+            f"name and Last name); there is {', '.join(header) or 'nothing'}"
+        )
+    people, seen = [], {}
+    for row in rows:
+        where = f"{path}, line {rows.line_num}"
+        if not any(cell.strip() for cell in row) or row[0].strip() in NOBODY:
+            continue
+        if len(row) > len(header):
+            raise Refused(f"{where}: {len(row)} columns, but the header has fewer")
+        pairs = zip(fields, row, strict=False)
+        one = {field: cell.strip() for field, cell in pairs if field and cell.strip()}
+        if "name" not in one:
+            one["name"] = f"{one.get('first', '')} {one.get('last', '')}".strip()
+        one["shown"] = " ".join(reversed(one["name"].split(", ", 1)))  # Lovelace, Ada
+        one["shown"] = re.sub(r"[/\\\0]", "_", one["shown"]).strip()
+        one["participant"] = re.sub(r"\D", "", one.get("participant", ""))
+        parts = [one.get("first", ""), one.get("last", "")]
+        names = [one["name"], one["shown"], "".join(parts), "".join(parts[::-1])]
+        one["names"] = {squeezed(name) for name in names} - {""}
+        if one["shown"] in ("", ".", ".."):
+            raise Refused(f"{where}: there is no name")
+        key = next(((kind, one[kind]) for kind in IDS if one.get(kind)), one["name"])
+        if key in seen:
+            raise Refused(f"{where}: {key!r} is also in line {seen[key]}")
+        seen[key] = rows.line_num
+        people.append(one)
+    often = Counter(one["shown"] for one in people)
+    for one in people:
+        own = next((one[kind] for kind in IDS if one.get(kind)), "")
+        twice = f" ({own})" * (often[one["shown"]] > 1)
+        one["folder"], one["header"] = one["shown"] + twice.replace("/", "_"), header
+    if not people:
+        raise Refused(f"{path}: there is nobody in it")
+    return people
+
+
+def folders(path):
+    """Return the folders' names in a roster, or in a plain list of them."""
+    text = decoded(path)
+    header = re.split(r"[,;\t]", text.partition("\n")[0].lower())
+    if {name.strip().strip('"') for name in header} & COLUMNS.keys():
+        return {one["folder"] for one in roster(path)}
+    return {line.strip() for line in text.splitlines()} - {""}
+
+
+def find(people, system, who, number):
+    """Return the one whom an LMS calls so; else raise Refused with the reason."""
+    kinds = {"canvas": ["id"], "moodle": ["participant"]}.get(system, IDS)
+    number = number or who
+    known = [one for one in people if number in [one.get(kind) for kind in kinds]]
+    called = [one for one in people if squeezed(who) in one["names"]]
+    shown = f"{who!r}" + f" ({number})" * (number != who)
+    if known and called and not any(one in called for one in known):
+        raise Refused(f"{shown}: the number is {known[0]['shown']}'s, the name is not")
+    both = known or called
+    if len(both) != 1:
+        raise Refused(f"{shown} is {'nobody' if not both else 'not one'} of the roster")
+    return both[0]
+
+
