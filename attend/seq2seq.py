@@ -63,20 +63,15 @@ class WithoutAttention(nn.Module):
 # ---------------------------------------------------------------- chapter 12
 
 
-@guarded_module(__init__=tensors.translator)
 class WithAttention(nn.Module):
     """Translate with a context of its own for every step (Luong et al., 2015).
 
-    The keys are the encoder's states, and so are the values, or else they are the
-    embeddings of the source's words. The score is additive unless another is given.
-    source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
+    Keys and values are the encoder's states. The score is additive unless another is
+    given. source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
     """
 
-    def __init__(
-        self, source_words, target_words, width=64, score=None, values="states"
-    ):
+    def __init__(self, source_words, target_words, width=64, score=None):
         super().__init__()
-        self.values = values
         self.encoder = Encoder(source_words, width)
         self.embedding = nn.Embedding(target_words, width)
         self.first = nn.Linear(width, width)
@@ -87,9 +82,8 @@ class WithAttention(nn.Module):
 
     def start(self, source):
         """Encode: source (B, S) → keys and values (B, S, D) each, the first state."""
-        K, C = self.encoder(source)
-        V = K if self.values == "states" else self.encoder.embedding(source)
-        return (K, V), torch.tanh(self.first(C))[None]
+        states, C = self.encoder(source)
+        return (states, states), torch.tanh(self.first(C))[None]
 
     def step(self, memory, state, words):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
@@ -100,3 +94,16 @@ class WithAttention(nn.Module):
 
     def forward(self, source, words):
         return self.step(*self.start(source), words)[:2]
+
+
+# ---------------------------------------------------------------- chapter 13
+
+
+class WordsAsValues(WithAttention):
+    """WithAttention whose values are the source's word vectors; keys stay states."""
+
+    def start(self, source):
+        """Encode: source (B, S) → keys and values (B, S, D) each, the first state."""
+        states, C = self.encoder(source)
+        words = self.encoder.embedding(source)  # new
+        return (states, words), torch.tanh(self.first(C))[None]

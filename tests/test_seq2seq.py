@@ -30,7 +30,7 @@ from attend.layers import (
     Location,
     ScaledDot,
 )
-from attend.seq2seq import Encoder, WithAttention, WithoutAttention
+from attend.seq2seq import Encoder, WithAttention, WithoutAttention, WordsAsValues
 from tools.notebooks import ROOT, read
 
 SOURCE, TARGET = Vocabulary("abcdef"), Vocabulary("uvwxyz")
@@ -48,7 +48,7 @@ for name, score in {
     "concat": lambda: Concat(D, D, 5),
 }.items():
     MODELS[name] = lambda score=score: WithAttention(*SIZES, width=D, score=score())
-MODELS["words"] = lambda: WithAttention(*SIZES, width=D, values="words")
+MODELS["words"] = lambda: WordsAsValues(*SIZES, width=D)
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -218,15 +218,14 @@ def test_without_attention_sees_the_source_through_C_and_nothing_else():
 
 def test_values_are_states_or_words():
     torch.manual_seed(0)
-    model, source = WithAttention(*SIZES, width=D, values="words"), numbers(2, 4)
-    K, V = model.start(source)[0]
+    model, source = WordsAsValues(*SIZES, width=D), numbers(2, 4)
+    (K, V), state = model.start(source)
     close(K, model.encoder(source)[0])
     close(V, model.encoder.embedding(source))
-    model.values = "states"
-    K, V = model.start(source)[0]
+    (K, V), same = WithAttention.start(model, source)
+    close(K, model.encoder(source)[0])
     close(V, K)
-    with pytest.raises(ValueError, match="values is 'letters'"):
-        WithAttention(*SIZES, values="letters")
+    close(same, state)
 
 
 def test_the_two_models_of_the_book_have_as_many_parameters():
@@ -250,10 +249,10 @@ def test_every_parameter_learns(name):
         assert parameter.grad.isfinite().all() and parameter.grad.any(), parameter_name
 
 
-@pytest.mark.parametrize("values", ["states", "words"])
-def test_gradients(values):
+@pytest.mark.parametrize("kind", [WithAttention, WordsAsValues])
+def test_gradients(kind):
     torch.manual_seed(0)
-    model = WithAttention(6, 6, width=2, values=values).double()
+    model = kind(6, 6, width=2).double()
     source, target = torch.tensor([[4, 5, 4]]), torch.tensor([[BOS, 5, 4, EOS]])
 
     def loss(*_):  # gradcheck nudges the parameters in place
@@ -490,7 +489,7 @@ def train_small(kind, **options):
 
 @pytest.fixture(scope="module")
 def trained():
-    return train_small(WithAttention, values="words")
+    return train_small(WordsAsValues)
 
 
 def test_training_lowers_the_loss(trained):
@@ -512,7 +511,7 @@ def test_training_hides_words_where_it_is_told_to():
 
 def test_training_is_the_same_for_the_same_seed(trained):
     model, losses = trained
-    again, more = train_small(WithAttention, values="words")
+    again, more = train_small(WordsAsValues)
     assert np.array_equal(losses, more)
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)

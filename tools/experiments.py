@@ -39,7 +39,7 @@ from torch.nn.utils import rnn
 
 from attend import evidence, layers, training
 from attend.data import corpus, real_text
-from attend.seq2seq import WithAttention, WithoutAttention
+from attend.seq2seq import WithAttention, WithoutAttention, WordsAsValues
 
 FOLDER = Path(__file__).parents[1] / "chapters"
 RATES = 1e-3, 2e-3, 4e-3, 8e-3, 16e-3  # the search tries all of them
@@ -179,6 +179,7 @@ class Padded(WithAttention):
         return self.output(torch.tanh(combined)), weights, state
 
 
+VALUES = {"states": WithAttention, "words": WordsAsValues}
 SCORES = {
     "additive": lambda width: layers.Additive(width, width, 16),
     "general": lambda width: layers.General(width, width),
@@ -470,10 +471,10 @@ def build(run):
         model.encoder.gru.__class__ = PlainGRU
         return model
     if run.score.endswith(("head", "heads")):
-        model = WithAttention(*words, run.width, layers.Dot(), run.values)
+        model = VALUES[run.values](*words, run.width, layers.Dot())
         model.attention = HeadsAndQuery(run.width, int(run.score.split()[0]))
         return model
-    return WithAttention(*words, run.width, SCORES[run.score](run.width), run.values)
+    return VALUES[run.values](*words, run.width, SCORES[run.score](run.width))
 
 
 def counted(model, pairs, vocabularies):

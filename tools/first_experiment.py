@@ -23,7 +23,7 @@ import torch
 from attend import layers, training
 from attend.data import corpus, real_text
 from attend.seq2seq import WithAttention, WithoutAttention
-from tools.experiments import have_real_text, save
+from tools.experiments import VALUES, have_real_text, save
 
 CSV = Path(__file__).parents[1] / "chapters" / "14_experiments.csv"
 REAL_BUCKETS = ((1, 8), (9, 14), (15, 20), (21, 30), (31, 40))
@@ -110,7 +110,7 @@ def build(run):
         "dot": layers.Dot,
         "scaled dot": layers.ScaledDot,
     }
-    return WithAttention(*words, run.width, functions[run.score](), run.values)
+    return VALUES[run.values](*words, run.width, functions[run.score]())
 
 
 def measure(model, pairs, vocabularies):

@@ -266,12 +266,6 @@ def unpadded_words(self, source):
         )
 
 
-def translator(self, source_words, target_words, width, score, values):
-    """Raises ValueError when values is not "states" or "words"."""
-    if values not in ("states", "words"):
-        raise ValueError(f'values is {values!r}: expected "states" or "words"')
-
-
 def top_p(logits, temperature, p):
     """Raises ValueError unless temperature is above 0, and p above 0 and at most 1."""
     if not 0 < temperature < float("inf"):

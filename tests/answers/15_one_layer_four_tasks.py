@@ -541,7 +541,7 @@ def solve(attention, train, sources, seed=0):
     sizes = [len(vocabulary) for vocabulary in vocabularies]
     torch.manual_seed(seed)
     if attention:
-        model = seq2seq.WithAttention(*sizes, width=32, values="words")
+        model = seq2seq.WordsAsValues(*sizes, width=32)
     else:
         model = seq2seq.WithoutAttention(*sizes, width=32)
     training.train(model, train, vocabularies, tokens=40_000)
