@@ -80,7 +80,7 @@ class PlacedEmbedding(nn.Embedding):
 
     def forward(self, words):
         X = super().forward(words)
-        return X + sinusoidal_positions(*X.shape[1:])
+        return X + sinusoidal_positions(*X.shape[1:])  # one wave a place: (S, D)
 
 
 @guarded_module(forward=tensors.unpadded_words)
@@ -137,10 +137,10 @@ class Transformer(nn.Module):
 
     def step(self, memory, state, words):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
-        state = torch.cat([state, words[None]], dim=-1)  # all the words so far
-        X, weights = self.decoder(state[0], memory)
-        T = words.shape[1]
-        return self.output(X[:, -T:]), weights[:, -T:], state
+        state = torch.cat([state, words[None]], dim=-1)  # (1, B, all words so far)
+        X, weights = self.decoder(state[0], memory)  # reads (B, all words so far)
+        T = words.shape[1]  # all words in training, 1 in translating
+        return self.output(X[:, -T:]), weights[:, -T:], state  # of the T new places
 
     def forward(self, source, words):
         return self.step(*self.start(source), words)[:2]
