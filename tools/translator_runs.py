@@ -29,9 +29,7 @@ CHAPTERS = Path(__file__).parents[1] / "chapters"
 SENTENCES, STORED = CHAPTERS / "18_sentences.txt", CHAPTERS / "18_heads.json"
 SHOWN = (
     "Tom saw a red car.",
-    "Tom chases Jerry.",
     "The old man sold his boat because he needed the money.",
-    "Jerry does not see the black cat.",
 )
 HEADS = [(layer, head) for layer in (1, 2) for head in range(1, 9)]
 

@@ -157,7 +157,8 @@ class CheckYourself(SphinxDirective):
                 right = bool(option.get("right"))
                 verdict = "Right." if right else "No."
                 made.append(raw(f'<details data-right="{right}"><summary>'))
-                made += self.parsed(option["text"], path)
+                for text in self.parsed(option["text"], path):  # no <p> may stand there
+                    made.append(nodes.inline("", "", *text.children))
                 made.append(raw("</summary>"))
                 made += self.parsed(f"**{verdict}** {option['why']}", path)
                 made.append(raw("</details>"))
@@ -250,7 +251,7 @@ def list_terms(app, doctree, docname):
     sections = list(doctree.findall(nodes.section))
     main = doctree.astext().lower()
     for section in sections:
-        if "a-closer-look" in section["ids"]:
+        if {"a-closer-look", "sources"} & set(section["ids"]):
             main = main.replace(section.astext().lower(), "")
     line = nodes.paragraph(classes=["terms"])
     groups = (True, "Terms of this chapter: "), (False, " In its closer look: ")
