@@ -7,6 +7,7 @@ GRADE ?=
 PARTS ?=
 LAB ?=
 T ?=
+SOURCE ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -72,8 +73,8 @@ run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three
 check: $(VENV)/.ready ## test one notebook and what belongs to it: make check NB=chapters/03_three_stages.ipynb
 	@OMP_NUM_THREADS=1 $(PY) -m tools.check $(NB)
 
-exercises: $(VENV)/.ready ## derive exercises/ from solutions/
-	@$(PY) -m tools.exercises
+exercises: $(VENV)/.ready ## derive exercises/ from solutions/; your own into release/: make exercises SOURCE=mine
+	@$(PY) -m tools.exercises $(if $(SOURCE),release --source $(SOURCE))
 
 grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--seed FILE --roster FILE"
 	@OMP_NUM_THREADS=1 $(PY) -m grading submitted --out grades $(GRADE)

@@ -3,10 +3,14 @@
     python -m grading submitted/ --out grades/     submitted/STUDENT/[STEM/]STEM.ipynb
     python -m grading doctor                       what this machine can do
     python -m grading export grades/               tables again, after manual grading
+    python -m grading check NOTEBOOK.ipynb         try an exercise of your own
+    python -m grading similar submitted/           which answers resemble each other
     python -m grading collect | give-back          from and to an LMS (each has --help)
 
-What was graded before and has not changed is not graded again. The exit code is 1 when
-the roster and the results differ, 2 when nothing could be graded.
+What was graded before and has not changed is not graded again. What --only names is
+kept in the folder of results, with its weight: the tables are about that alone, in
+later runs, too. The exit code is 1 when the roster and the results differ, 2 when
+nothing could be graded.
 """
 
 import argparse
@@ -21,9 +25,9 @@ from datetime import datetime
 from pathlib import Path
 
 from grading import intake, scratch
-from grading.book import NUMPY, ROOT, library
+from grading.book import NUMPY, ROOT, library, notebooks, place
 from grading.bridge.sandbox import Limits, bubblewrap, server
-from grading.people import Refused, folders
+from grading.people import Refused, enrolled
 
 
 def arguments():
@@ -33,12 +37,14 @@ def arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("folder", help="the folder of submissions, or: doctor, export")
+    add("folder", nargs="?", default="submitted", help="of submissions, or a command")
     add("rest", nargs="?", help=argparse.SUPPRESS)
     add("--out", type=Path, default=Path("grades"), help="where results go (grades/)")
     add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
-    add("--only", action="append", metavar="STEM", help="grade this notebook (repeat)")
-    add("--roster", type=Path, help="a CSV as an LMS exports it, or names of folders")
+    only = "this notebook or assignment counts, so much (repeat)"
+    add("--only", action="append", default=[], metavar="NAME[=WEIGHT]", help=only)
+    roster = "a CSV as an LMS exports it, or names of folders (after a tab: an ID)"
+    add("--roster", type=Path, help=roster)
     add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
     when = datetime.fromisoformat
     add("--due", metavar="WHEN", type=when, help="say what came later")
@@ -85,7 +91,7 @@ def tasks(options, found, every, about, common):
             data = bytes_of(task["path"]) if task["path"] else b""
             late = lateness(task["path"], options.due)
             late = late or options.late.get((name, hashlib.sha256(data).hexdigest()))
-            task["key"] = digest(data, sources[stem], version)
+            task["key"] = digest(data, sources[stem], about[stem]["handed"], version)
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 count = len(paths[stem])
@@ -105,7 +111,9 @@ def lateness(path, due):
 def keep(out, task, paths):
     """Keep every attempt, under names of our own."""
     for number, path in enumerate(paths, 1):
-        target = out / "attempts" / task["student"] / f"{task['stem']}-{number}.ipynb"
+        folder, name = place(task["stem"])
+        folder = "" if folder == name else folder
+        target = out / "attempts" / task["student"] / folder / f"{name}-{number}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(bytes_of(path))
 
@@ -129,11 +137,21 @@ def main():
         from grading.doctor import doctor
 
         sys.exit(doctor())
-    if options.folder == "export":
+    if options.folder == "similar":
+        from grading.similar import similar
+
+        if not os.path.isdir(folder := options.rest or "submitted"):
+            refuse(f"{folder}: there is no such folder")
+        sys.exit(similar(folder, options.source))
+    if options.folder == "check":
+        if not os.path.isfile(options.rest or ""):
+            refuse(f"{options.rest or 'check'}: name a notebook that is there")
+    elif options.folder == "export":
         options.out = Path(options.rest or options.out)
     elif not os.path.isdir(options.folder):
         refuse(f"{options.folder}: there is no such folder")
-    elif not options.unsafe and (problem := bubblewrap()[1]):
+    sandboxed = options.folder != "export" and not options.unsafe
+    if sandboxed and (problem := bubblewrap()[1]):
         risk = "--unsafe runs learners' code with all your rights."
         refuse(f"No sandbox, no grading: {problem}; {risk}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -158,37 +176,63 @@ def full(error):
     return number in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error)
 
 
+def chosen(options, every, kept):
+    """Return {notebook: weight or None} of what --only has named, now or before."""
+    for text in options.only:
+        name, _, weight = text.partition("=")
+        fits = [x for x in every if name in (x, *place(x))]
+        if not fits:
+            there = f"{options.source}; there is {', '.join(every) or 'none'}"
+            refuse(f"There is no exercise {name!r} in {there}")
+        try:
+            kept |= {x: float(weight) if weight else kept.get(x) for x in fits}
+        except ValueError:
+            refuse(f"--only {text}: {weight!r} is no weight")
+    if gone := ", ".join(sorted(kept.keys() - every)):
+        refuse(f"{options.out}/course.json names {gone}: not in {options.source}")
+    return {name: kept[name] for name in every if name in kept}
+
+
 def grade(options, work):
-    place = str(library(work))
+    library_ = library(work)
     if options.folder != "export":
-        server(place, NUMPY, options.unsafe)  # it gets ready while we import
+        server(str(library_), NUMPY, options.unsafe)  # it gets ready while we import
     from grading import collect, give_back, job, pool, report
 
     warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy")
-    out = options.out
+    if options.folder == "check":
+        from grading.check import check
+
+        return check(options, work, library_)
+    out, every, course = options.out, notebooks(options.source), Path(work, "course")
+    log, known = out / "results.jsonl", out / "course.json"
+    kept = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    only, ids = chosen(options, every, kept.get("counts", {})), kept.get("ids", {})
+    counts = only or dict.fromkeys(every)
+    if not counts:
+        refuse(f"There is no exercise in {options.source}.")
     out.mkdir(parents=True, exist_ok=True)
-    every = {p.stem: p for p in sorted(options.source.glob("*/*.ipynb"))}
-    stems = {s: p for s, p in every.items() if not options.only or s in options.only}
-    if not stems:
-        refuse("There is no such exercise.")
-    course = Path(work, "course")
-    about = job.prepare(course, stems)
+    try:
+        paths = {name: every[name] for name in counts}
+        about = job.prepare(course, options.source, paths, library_)
+    except job.Failed as error:
+        refuse(f"{options.source}: {error}")
     cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
-    log = out / "results.jsonl"
     if options.folder == "export":
         names = json.loads((out / "students.json").read_text())
         results = report.recorded(log).values()
-        results = [r for r in results if r["stem"] in stems and r["student"] in names]
-        report.tables(out, results, cells, names)
+        results = [r for r in results if r["stem"] in counts and r["student"] in names]
+        people = {key: [name, ids.get(key) or key] for key, name in names.items()}
+        report.tables(out, results, cells, people, counts)
         print(f"Written again: {out / 'grades.csv'}")
         for kind in options.kinds:
             common = results, names, options.roster, options.title
             print(*give_back.export(out, kind, *common), sep="\n")
         return 0
     found, remarks = intake.students(options.folder)
-    roster = folders(options.roster) if options.roster else set()
-    strangers = sorted(set(found) - roster) if roster else []
-    absent = sorted(roster - set(found))
+    roster = enrolled(options.roster) if options.roster else {}
+    strangers = sorted(set(found) - set(roster)) if roster else []
+    absent = sorted(set(roster) - set(found))
     found |= dict.fromkeys(absent)
     names = {intake.identity(name): intake.shown(name) for name in found}
     options.late = collect.late_marks(options.folder)
@@ -198,11 +242,16 @@ def grade(options, work):
         "limits": {name: getattr(options, name) for name in Limits.__annotations__},
         "secret": options.seed.read_text().strip() if options.seed else "",
         "unsafe": options.unsafe,
-        "library": place,
+        "library": str(library_),
         "work": str(work),
     }
     before, results, fresh, todo = report.recorded(log), [], [], []
-    report.write(out / "students.json", json.dumps(names, sort_keys=True, indent=1))
+    ids |= {intake.identity(x): number for x, number in roster.items() if number}
+    people = {key: [name, ids.get(key) or key] for key, name in names.items()}
+    kept = {"counts": only, "ids": ids}
+    for path, data in ((out / "students.json", names), (known, kept)):
+        text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False)
+        report.write(path, text)
     with open(log, "a", encoding="utf-8") as file:
         for task in tasks(options, found, every, about, common):
             old = before.get((task["student"], task["stem"]))
@@ -223,8 +272,8 @@ def grade(options, work):
             results.append(result)
             if sys.stderr.isatty():
                 print(f"\r{number} of {len(todo)}", end="", file=sys.stderr)
-    report.merge(out, course, results)
-    report.tables(out, results, cells, names)
+    report.merge(out, course, results, counts)
+    report.tables(out, results, cells, people, counts)
     remarks += [f"{intake.shown(x)} is not on the roster" for x in strangers]
     told = "is on the roster and handed in nothing"
     remarks += [f"{intake.shown(x)} {told}" for x in absent]
@@ -233,7 +282,7 @@ def grade(options, work):
     if open_:
         print(f"{open_} could not be graded: the same command tries again")
     print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
-    complete = len(results) == len(found) * len(stems)
+    complete = len(results) == len(found) * len(counts)
     return 1 if strangers or absent or open_ or not complete else 0
 
 

@@ -1,4 +1,4 @@
-"""What of the book the grader knows: its folders, and what its notebooks import."""
+"""What the grader knows of the book and of a course: folders and names."""
 
 from pathlib import Path
 
@@ -15,3 +15,20 @@ TORCH += ("torch.fx.experimental.symbolic_shapes", "torch._dynamo")  # loaded la
 def library(folder):
     """Return the folder that learners' processes import from, made in another."""
     return sandbox.library(folder, [ROOT / name for name in SHARED])
+
+
+def named(assignment, notebook):
+    """Return a notebook's name here: `ps1/problem1`, or `stem` for stem/stem.ipynb."""
+    return notebook if assignment == notebook else f"{assignment}/{notebook}"
+
+
+def place(name):
+    """Return (assignment, notebook) of a name."""
+    assignment, _, notebook = name.partition("/")
+    return assignment, notebook or assignment
+
+
+def notebooks(source):
+    """Return {name: path} of a course's notebooks, source/ASSIGNMENT/NOTEBOOK.ipynb."""
+    paths = sorted(Path(source).glob("[!.]*/[!.]*.ipynb"))
+    return {named(path.parent.name, path.stem): path for path in paths}

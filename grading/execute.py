@@ -1,16 +1,20 @@
-"""Run a notebook in two processes, as nbgrader's execute preprocessor.
+"""Run a notebook in two processes.
 
 The learner's cells, and the source's own cells, run in the sandbox; the source's cells
-and the checks run here. What answer cells define stands here as proxies. A check sees
-the learner's functions twice if they changed an argument or returned a view of it:
+and the checks run here, too. What answer cells define stands here as proxies; so does
+what a statement of the source's binds that fails here, since it needs an answer. What a
+check deletes or rebinds of such names, the learner's functions see. A check sees the
+learner's functions twice if they changed an argument or returned a view of it:
 first with the check's data untouched, then as it would be in one process. Both must
 pass, so that nobody gains points by spoiling what the check compares with.
 """
 
 import ast
+import builtins
 import contextlib
 import hashlib
 import io
+import itertools
 import math
 import sys
 import time
@@ -21,20 +25,19 @@ from nbformat.v4 import new_output
 
 from grading.bridge.sandbox import Died
 from grading.bridge.session import Mirrored, Remote, plain
-from grading.intake import HIDDEN, role
-from grading.reading import reached
+from grading.intake import hidden, role, visible
+from grading.reading import bound, parsed, reached, tree
+
+USUAL = {name: getattr(builtins, name) for name in ("input", "open", "print")}
 
 
-def bound(source):
-    """Return the names that a cell's top level binds, in order."""
-    names = []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.append(node.name)
-        elif not isinstance(node, ast.Import | ast.ImportFrom):
-            stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-            names += [n.id for n in stores if isinstance(n.ctx, ast.Store)]
-    return list(dict.fromkeys(names))
+class Shell:
+    """What magics of the source's cells find here: they do nothing."""
+
+    def run_line_magic(self, *arguments):
+        pass
+
+    system = getoutput = run_cell_magic = run_line_magic
 
 
 @contextlib.contextmanager
@@ -64,19 +67,37 @@ def seeds(secret, name):
 
 
 class TwoProcesses:
-    """The preprocessor. .report tells per cell what happened: {grade_id: dict}."""
+    """What runs a notebook. .report tells per cell what happened: {grade_id: dict}."""
 
-    def __init__(self, learner, names, limits, secret=""):
+    def __init__(self, learner, about, limits, secret="", here=".", start=()):
         self.learner, self.limits, self.secret = learner, limits, secret
-        self.names = names  # {grade_id of an answer: names that the source's binds}
+        self.names = about["names"]  # {an answer's grade_id: names that it defines}
+        self.heads = about["heads"]  # ... : what else the source's answer imports
         self.space, self.report = {"__name__": "__main__"}, {}
-        self.replay, self.starts, self.known = [], 0, {}
+        self.space |= {"get_ipython": Shell, "display": lambda *_, **__: None}
+        self.here = here  # the folder with the assignment's files
+        self.replay = [(source, "<start>") for source in start]  # what ran over there
+        self.starts, self.known = 0, {}
         self.spoils = False  # did the answer change an argument in any of its checks?
         self.read, self.cells = False, []  # the texts that ran, for checks that read
         self.outside = False  # was a process killed, and not by us?
+        self.at = ""  # the cell that runs
+        self.lenient = False  # may the visible part of a check fail?
+        self.given = {}  # what the check got of the known names
+        learner.rebound = self.rebound
 
-    def __call__(self, notebook, resources):
-        self.revive()
+    def __call__(self, notebook):
+        """Run the notebook in place."""
+        with contextlib.chdir(self.here):
+            sys.path.insert(0, "")
+            try:
+                self.revive()
+                self.run(notebook)
+            finally:
+                sys.path.remove("")
+                self.learner.close()
+
+    def run(self, notebook):
         self.read = any("by_hand" in cell.source for cell in notebook.cells)
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
@@ -84,18 +105,18 @@ class TwoProcesses:
             cell.outputs, cell.execution_count = [], index + 1
             mark = cell.metadata.get("nbgrader", {}).get("grade_id")
             kind, name = role(cell), mark or f"cell {index + 1}"
+            self.at = name
             if kind == "check":
                 self.check(cell, name)
                 continue
             self.learn(cell, name)
             self.cells.append((cell.source, kind != "source"))
             if kind == "source":
-                self.trusted(cell.source, name)
+                self.share(parsed(cell.source))
             elif kind == "answer":
+                self.share(parsed(self.heads.get(name, "")))
                 self.known |= dict.fromkeys(self.names.get(name, []))
                 self.spoils = False
-        self.learner.close()
-        return notebook, resources
 
     def begin(self, again=1):
         """Start the learner's process, and run again what it had run."""
@@ -148,38 +169,70 @@ class TwoProcesses:
         if text:
             cell.outputs.insert(0, new_output("stream", name="stdout", text=text))
 
-    def trusted(self, source, name):
-        """Run the book's own cell or a check here; return the last expression."""
-        tree, last = ast.parse(source), None
-        if tree.body and isinstance(tree.body[-1], ast.Expr):
-            active = ast.Call | ast.Attribute | ast.Subscript
-            if not any(isinstance(x, active) for x in ast.walk(tree.body[-1])):
-                last = ast.Expression(tree.body.pop().value)
+    def share(self, statements):
+        """Run the source's own statements here, too, as far as they need no answer."""
+        for known in self.known:
+            self.space.pop(known, None)
+        for statement in statements:
+            names = dict.fromkeys(bound([statement]))
+            try:
+                self.trusted([statement])
+                self.known = {x: None for x in self.known if x not in names}
+            except (Exception, SystemExit):  # the learner's side tells
+                self.known |= names
+
+    def trusted(self, statements):
+        """Run statements here; return what they print, and the last one's value."""
+        *rest, last = statements or [ast.Pass(lineno=1, col_offset=0)]
+        value, module = None, ast.Module(statements, [])
+        if isinstance(last, ast.Expr):
+            module, value = ast.Module(rest, []), ast.Expression(last.value)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             with contextlib.redirect_stderr(io.StringIO()):
-                exec(compile(tree, f"<{name}>", "exec"), self.space)
-                last = last and eval(compile(last, f"<{name}>", "eval"), self.space)
-        self.printed = out.getvalue()
-        return last
+                exec(compile(module, f"<{self.at}>", "exec"), self.space)
+                value = value and eval(
+                    compile(value, f"<{self.at}>", "eval"), self.space
+                )
+        return out.getvalue(), value
+
+    def rebound(self):
+        """Return ({name: value}, [name]): what the check has rebound, and deleted.
+
+        Only what a learner's functions look up: known names and Python's own.
+        """
+        mine = {x for x in self.space.keys() & vars(builtins) if x[:1] != "_"}
+        mine = {x: self.space[x] for x in mine if callable(self.space[x])}
+        mine |= {x: getattr(builtins, x) for x in USUAL if x not in mine}
+        new = {x: y for x, y in mine.items() if y is not USUAL.get(x)}
+        for name, value in self.given.items():
+            if name in self.space and self.space[name] is not value:
+                new[name] = self.space[name]
+        return new, [name for name in self.given if name not in self.space]
 
     def attempt(self, cell, name):
         """Run a check once; return its partial credit, if it gives any."""
         self.revive()
+        self.given = {}
         for known in self.known:
             self.space.pop(known, None)
             for x in self.learner.name(known):
-                self.space[known] = x
+                self.space[known] = self.given[known] = x
                 if self.read and isinstance(x, Remote):
                     x.__source__ = reached(known, self.cells)
-        seen, _, hidden = cell.source.partition(HIDDEN)
-        result = self.trusted(seen, name)
-        printed = self.printed
-        if hidden:
-            with seeds(self.secret, name):
-                result = self.trusted(f"#{hidden}", name)
-        self.printed = printed
-        number = isinstance(result, int | float) and not isinstance(result, bool)
-        return float(result) if number else None
+        lines = hidden(cell.source)
+        parts = itertools.groupby(tree(cell.source).body, lambda x: x.lineno in lines)
+        self.printed, value = "", None
+        for hides, part in parts:
+            if self.lenient and not hides:
+                for statement in part:
+                    with contextlib.suppress(Exception):
+                        self.trusted([statement])
+                continue
+            with seeds(self.secret if hides else "", name):
+                text, value = self.trusted(list(part))
+            self.printed += "" if hides else text
+        number = type(value) in (int, float) and not cell.source.rstrip().endswith(";")
+        return float(value) if number else None
 
     def check(self, cell, name):
         before, learner = dict(self.space), self.learner
@@ -200,7 +253,8 @@ class TwoProcesses:
             self.show(cell, self.printed)
             if credit is not None:
                 most = float(cell.metadata.nbgrader["points"])
-                text = {"text/plain": repr(min(max(credit, 0.0), most))}
+                credit = credit if credit > 0 else 0.0  # nan, too
+                text = {"text/plain": repr(min(credit, most))}
                 count = cell.execution_count
                 output = new_output("execute_result", text, execution_count=count)
                 cell.outputs.append(output)
@@ -211,6 +265,7 @@ class TwoProcesses:
         except Exception as error:
             self.note(name, cell, error)
         finally:
+            self.given = {}
             learner.restore()
             learner.faithful = False
         self.rehearse(cell, name)
@@ -219,7 +274,7 @@ class TwoProcesses:
         """Let the learner's process have what the visible part of the check defines."""
         if self.report[name]["status"] == "graded" and self.learner.process:
             with contextlib.suppress(Died, Exception):
-                self.send(cell.source.partition(HIDDEN)[0], name)
+                self.send(visible(cell.source), name)
 
     def note(self, name, cell, error):
         """Write what went wrong into the cell's output and the report."""

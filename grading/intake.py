@@ -1,7 +1,8 @@
 """Take in what learners hand in: find it, read it, graft the answers onto the source.
 
 Only the learner's answers and own cells are kept. Everything else, checks above all,
-comes from the source; each repair is told in words.
+comes from the source; each repair is told in words, but for what the instructor changed
+since the notebook was handed out.
 """
 
 import copy
@@ -14,13 +15,16 @@ import warnings
 from collections import Counter
 
 import nbformat
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.utils import compute_checksum
 
+from grading.book import place as place_of
 from grading.reading import oddities
 
 MOST = 20 << 20  # bytes of a notebook
 CELLS = 500  # of the learner's own that are run
-HIDDEN = "### BEGIN HIDDEN TESTS"
+REGION = r"^[^\n]*BEGIN (HIDDEN TESTS|MARK SCHEME).*?(?:END \1[^\n]*(?:\n|\Z)|\Z)"
+REGION = re.compile(REGION, re.M | re.S)
 COPY = re.compile(r"(?:^copy of )|(?:[ _-]*(?:\(\d+\)|copy\d*|late|v\d+))+$", re.I)
 PACKAGE = re.compile(r"^\s*(?:from|import)\s+attend\b", re.M)
 
@@ -52,36 +56,42 @@ def students(folder):
     return found, remarks
 
 
-def attempts(path, stems):
-    """Return {stem: [paths, best last]} of a learner's folder, and general remarks.
+def attempts(path, names):
+    """Return {name: [paths, best last]} of a learner's folder, and general remarks.
 
     Regular files only, at most three folders deep. The exact name is best, then the
-    latest; `stem (1).ipynb` and the like count as attempts too.
+    latest; `stem (1).ipynb` and the like count as attempts too. Where several
+    assignments have a notebook of one name, the folder decides.
     """
-    found, remarks, depth = {stem: [] for stem in stems}, [], path.count(os.sep)
+    found, remarks, depth = {name: [] for name in names}, [], path.count(os.sep)
     for folder, folders, files in os.walk(path):
         deep = folder.count(os.sep) - depth >= 3
         folders[:] = sorted(x for x in folders if not x.startswith((".", "__")))
         folders[:] = [] if deep else folders
-        for name in sorted(files):
-            file = os.path.join(folder, name)
-            info = os.lstat(file)
+        inside = folder.split(os.sep)[-1]
+        for file in sorted(files):
+            whole = os.path.join(folder, file)
+            info = os.lstat(whole)
             if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
-                remarks.append(f"{shown(name)} is a link or a device: refused")
+                remarks.append(f"{shown(file)} is a link or a device: refused")
                 continue
-            base, ending = os.path.splitext(name)
-            inside, exact = os.path.basename(folder), base in found
-            stem = base if exact else COPY.sub("", base.strip()).strip()
-            if stem not in found and inside in found and len(files) == 1:
-                stem = inside  # the only notebook in the exercise's own folder
+            base, ending = os.path.splitext(file)
+            called = base, COPY.sub("", base.strip()).strip()
+            fits = [x for x in names if place_of(x)[1] in called]
+            if not fits and len(files) == 1:  # it is alone in the exercise's own folder
+                fits = [x for x in names if place_of(x) == (inside, inside)]
+            at_home = [x for x in fits if place_of(x)[0] == inside]
             if ending.lower() != ".ipynb":
-                remarks.append(f"{shown(name)} left out")
-            elif stem in found:
-                key = (exact and inside == stem, exact, info.st_mtime_ns, file)
-                found[stem].append(key)
+                remarks.append(f"{shown(file)} left out")
+            elif len(at_home or fits) == 1:
+                (name,) = at_home or fits
+                exact = base == place_of(name)[1]
+                key = exact and bool(at_home), exact, info.st_mtime_ns, whole
+                found[name].append(key)
             else:
-                remarks.append(f"{shown(name)} belongs to no exercise: left out")
-    best = {stem: [key[-1] for key in sorted(keys)] for stem, keys in found.items()}
+                which = "in several assignments" if fits else "no exercise"
+                remarks.append(f"{shown(file)} belongs to {which}: left out")
+    best = {name: [key[-1] for key in sorted(keys)] for name, keys in found.items()}
     return best, remarks
 
 
@@ -133,13 +143,41 @@ def grade_id(cell):
 
 
 def role(cell):
-    """Return what a cell is: answer, check, source (the book's) or scratch."""
+    """Return what a cell is: answer, check, task, source (not marked) or scratch."""
     mark = cell.metadata.get("nbgrader")
     if not mark:
         return "scratch" if cell.metadata.get("scratch") else "source"
     if mark.get("solution"):
         return "answer"
-    return "check" if mark.get("grade") else "source"
+    return "check" if mark.get("grade") else "task" if mark.get("task") else "source"
+
+
+def visible(source):
+    """Return a cell's text without hidden tests and mark schemes."""
+    return REGION.sub("", source)
+
+
+def hidden(source):
+    """Return the numbers of the lines that are hidden."""
+    spans = [x.span() for x in REGION.finditer(source)]
+    spans = [(source.count("\n", 0, a), source.count("\n", 0, b - 1)) for a, b in spans]
+    return {n + 1 for first, last in spans for n in range(first, last + 1)}
+
+
+def digest(text, mark=None):
+    """Return a hash of a cell's text, and of its grade_id if that is given."""
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    whole = f"{mark or ''}\n{lines}".encode("utf-8", "replace")
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def untouched(cell, text):
+    """Say whether a marked cell is as some release had it, by nbgrader's checksum."""
+    try:
+        made = nbformat.from_dict(cell | {"source": text})
+        return made.metadata.nbgrader.checksum == compute_checksum(made)
+    except Exception:  # whatever a learner's file holds there
+        return False
 
 
 def defines(text, names):
@@ -149,34 +187,37 @@ def defines(text, names):
     return bool(names) and all(found)
 
 
-def graft(release, submitted, names):
+def graft(release, submitted, names, handed=()):
     """Return (the release with the learner's answers and own cells, remarks).
 
-    release: the notebook as handed out, but with whole checks;
-    names: {grade_id of an answer: names that it must define}.
+    release: the notebook as the source gives it out now, but with whole checks;
+    names: {grade_id of an answer: names that it must define};
+    handed: hashes of the cells that were handed out before.
     """
     result, remarks = copy.deepcopy(release), []
     answers = {grade_id(c): c for c in result.cells if role(c) == "answer"}
     fixed = {grade_id(c) for c in result.cells if grade_id(c)}
     stubs = {key: cell.source for key, cell in answers.items()}
     texts = [cell.source for cell in result.cells]
-    known = {x.strip() for text in texts for x in (text, text.partition(HIDDEN)[0])}
+    known = {digest(x) for text in texts for x in (text, visible(text))}
     lines_of = {line.strip() for text in texts for line in text.splitlines()}
     taken, own, seen, last = {}, [], Counter(), None
     for cell in submitted:
         mark, text = grade_id(cell), text_of(cell)
         kind = "code" if cell.get("cell_type") == "code" else "markdown"
+        ours = digest(text) in known or digest(text, mark) in handed
+        ours |= mark in fixed - answers.keys() and untouched(cell, text)
         if mark in answers:
             last = mark
             taken.setdefault(mark, []).append((text, kind))
         elif mark in fixed:
             last = mark
             seen[mark] += 1
-            if text.strip() not in known:
+            if not ours:
                 remarks.append(f"{mark}: was changed; the source's is used")
-        elif kind == "code" and text.strip() and text.strip() not in known:
-            own.append((last, text))
-        if kind == "code" and text.strip() not in known:
+        elif text.strip() and not ours:
+            own.append((last, text, kind))
+        if kind == "code" and not ours:
             lines = "\n".join(x for x in text.splitlines() if x.strip() not in lines_of)
             if PACKAGE.search(lines):
                 remarks.append(f"{mark or 'a cell'}: imports the book's package")
@@ -187,6 +228,10 @@ def graft(release, submitted, names):
         for tag in tags if isinstance(tags, list) else []:
             if isinstance(tag, str) and tag not in ("raises-exception", "scratch"):
                 remarks.append(f"a cell's tag {shown(tag)[:40]!r} is ignored")
+    for mark, texts in taken.items():  # a stub of another release is a stub
+        old = [digest(text, mark) in handed for text, _ in texts]
+        pairs = zip(texts, old, strict=True)
+        texts[:] = [(stubs[mark] if x else text, kind) for (text, kind), x in pairs]
     pick(answers, stubs, taken, own, names, remarks)
     if len(own) > CELLS:
         remarks.append(f"{len(own)} cells of one's own: the first {CELLS} are run")
@@ -203,15 +248,15 @@ def graft(release, submitted, names):
 def pick(answers, stubs, taken, own, names, remarks):
     """Put into each answer cell the text that answers it best."""
     pool = [(text, mark) for mark, texts in taken.items() for text, _ in texts]
-    pool += [(text, None) for _, text in own]
+    pool += [(text, None) for _, text, kind in own if kind == "code"]
     for mark, cell in answers.items():
         texts = [text for text, _ in taken.get(mark, [])]
-        worked = [text for text in texts if text.strip() != stubs[mark].strip()]
+        worked = [text for text in texts if digest(text) != digest(stubs[mark])]
         if len(texts) > 1:
             remarks.append(f"{mark}: was there {len(texts)} times; the last one counts")
         if not texts:
             remarks.append(f"{mark}: the answer's cell was missing or renamed")
-        text = (worked or texts or [stubs[mark]])[-1]
+        text = worked[-1] if worked else stubs[mark]
         wanted = names.get(mark, [])
         if cell.cell_type == "code" and not (worked and defines(text, wanted)):
             others = [t for t, m in pool if m != mark and defines(t, wanted)]
@@ -231,9 +276,10 @@ def inert(text):
 
 
 def place(result, own):
-    """Insert the learner's own code cells where they stood, after the same cell."""
-    for number, (after, text) in reversed(list(enumerate(own, 1))):
-        name = f"scratch-{number}"
-        cell = new_code_cell(text, metadata={"scratch": True}, id=name)
+    """Insert the learner's own cells where they stood, after the same marked cell."""
+    for number, (after, text, kind) in reversed(list(enumerate(own, 1))):
+        about = {"metadata": {"scratch": True}, "id": f"scratch-{number}"}
+        new = new_code_cell if kind == "code" else new_markdown_cell
+        cell = new(text if kind == "code" else inert(text), **about)
         marks = [grade_id(c) for c in result.cells]
         result.cells.insert(marks.index(after) + 1 if after in marks else 0, cell)

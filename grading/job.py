@@ -1,119 +1,70 @@
-"""Grade one submission: nbgrader, in a folder and with a gradebook of its own."""
+"""Grade one submission, and leave its notebook and its page."""
 
 import ast
 import contextlib
-import functools
-import io
-import logging
 import os
 import re
 import shutil
-import sqlite3
 import tempfile
 from pathlib import Path
 
 import nbformat
-import nbgrader.api
-import sqlalchemy
-from alembic.script import ScriptDirectory
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import LimitOutput, SaveAutoGrades
-from sqlalchemy.pool import QueuePool
-from traitlets.config import PyFileConfigLoader
+from nbgrader.preprocessors import LimitOutput
+from nbgrader.utils import determine_grade
 
-from grading import intake
-from grading.book import NUMPY, ROOT, SHARED, TEMPORARY, TORCH
+from grading import intake, release
+from grading.book import NUMPY, SHARED, TORCH, place
 from grading.bridge.sandbox import Limits, Process
 from grading.bridge.session import Learner
-from grading.execute import TwoProcesses, bound
-from grading.page import Page
+from grading.execute import TwoProcesses
+from grading.page import page
+from grading.reading import bound, parsed
+from grading.release import Failed
 
 MOST = 20  # remarks of a row
 LEFT = re.compile(r"^\s+raise NotImplementedError(\(\))?\s*(#.*)?$", re.M)
-BASE = {}  # the gradebook that is open: {"path": …}
 
 
-@functools.cache
-def throwaway():
-    """Return the engine of all gradebooks that are thrown away.
+def prepare(folder, source, paths, library):
+    """Make what every job reads: folder/release, where the checks are whole.
 
-    There is one, since each would compile its own queries. Nothing need reach the disk.
-    """
-    connect = lambda: sqlite3.connect(BASE["path"])  # noqa: E731
-    made = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=QueuePool)
-    pragma = "PRAGMA synchronous = OFF"
-    sqlalchemy.event.listen(made, "connect", lambda base, _: base.execute(pragma))
-    return made
-
-
-def engine(url, **options):
-    if f"/{TEMPORARY}" not in url:
-        return sqlalchemy.create_engine(url, **options)
-    BASE["path"] = url.removeprefix("sqlite:///")
-    return throwaway()
-
-
-def version():
-    """Return the gradebook's version, which nbgrader asks a program of seconds for."""
-    scripts = Path(nbgrader.api.__file__).with_name("alembic")
-    return ScriptDirectory(str(scripts)).get_current_head()
-
-
-nbgrader.api.create_engine, nbgrader.api.get_alembic_version = engine, version
-
-
-def convert(converter, folder, stem, student="*", **options):
-    """Run a converter of nbgrader in a folder, quietly."""
-    config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
-    config.ClearHiddenTests.enabled = False  # the checks that grade are whole
-    config.CourseDirectory |= {
-        "root": str(folder),
-        "source_directory": "source",
-        "release_directory": "release",
-        "assignment_id": stem,
-        "student_id": student,
-        "db_url": f"sqlite:///{folder}/gradebook.db",
-    }
-    course = CourseDirectory(config=config)
-    made = converter(coursedir=course, config=config)
-    made.log = logging.getLogger("grading.nbgrader")
-    made.log.setLevel(logging.CRITICAL)
-    for name, value in options.items():
-        setattr(made, name, value)
-    made.start()
-
-
-def feedback(folder, stem, student):
-    options = {"exporter_class": Page, "force": True}
-    convert(GenerateFeedback, folder, stem, student, **options)
-
-
-def prepare(folder, sources):
-    """Make the course that every job copies: releases, and one gradebook of them all.
-
-    The releases' checks are whole. sources: {stem: path}.
-    Returns {stem: {"names": …, "torch": …, "imports": …, "exercises": …}}.
+    paths: {name: path}; what else is in an assignment's folder goes to where learners'
+    processes find it, library/files/ASSIGNMENT.
+    Returns {name: {"names": …, "torch": …, "imports": …, "exercises": …}}.
     """
     found = {}
-    for stem, path in sources.items():
-        target = Path(folder, "source", stem)
-        target.mkdir(parents=True)
-        shutil.copy(path, target / f"{stem}.ipynb")
-        options = {"create_assignment": True, "force": True}
-        with contextlib.redirect_stderr(io.StringIO()):
-            convert(GenerateAssignment, folder, stem, **options)
-        notebook = nbformat.read(path, as_version=4)
-        code = [c for c in notebook.cells if c.cell_type == "code"]
-        answers = [c for c in code if intake.role(c) == "answer"]
-        found[stem] = {
-            "names": {c.metadata.nbgrader.grade_id: bound(c.source) for c in answers},
-            "torch": any("torch" in c.source for c in code),
-            "imports": sorted({name for c in code for name in imported(c.source)}),
-            "exercises": exercises(notebook),
+    for name, path in paths.items():
+        assignment, _ = place(name)
+        release.generate(source, name, Path(folder, "release"), whole=True)
+        made = Path(folder, "release", assignment)
+        if {x.suffix for x in made.iterdir()} != {".ipynb"}:
+            copied(made, Path(library, "files", assignment))
+        cells = nbformat.read(path, as_version=4).cells
+        code = [(c, parsed(c.source)) for c in cells if c.cell_type == "code"]
+        answers = [(c, body) for c, body in code if intake.role(c) == "answer"]
+        answers = {intake.grade_id(c): body for c, body in answers}
+        imports = ast.Import, ast.ImportFrom
+        found[name] = {
+            "names": {key: bound(body) for key, body in answers.items()},
+            "heads": {
+                key: "\n".join(ast.unparse(x) for x in body if isinstance(x, imports))
+                for key, body in answers.items()
+            },
+            "torch": any("torch" in c.source for c, _ in code),
+            "imports": sorted(
+                {x for _, body in code for x in imported(body)}
+                - {path.stem for path in made.iterdir()}  # beside the notebook
+            ),
+            "exercises": exercises(cells),
+            "handed": release.handed_out(source, name),
         }
     return found
+
+
+def copied(folder, target):
+    """Copy what a folder holds besides notebooks; return the target."""
+    ignore = shutil.ignore_patterns("*.ipynb")
+    return shutil.copytree(folder, target, ignore=ignore, dirs_exist_ok=True)
 
 
 def modules(about):
@@ -123,9 +74,9 @@ def modules(about):
     return TORCH if about["torch"] or heavy else NUMPY
 
 
-def imported(source):
-    """Yield the modules that a cell of the source imports."""
-    for node in ast.walk(ast.parse(source)):
+def imported(statements):
+    """Yield the modules that statements import."""
+    for node in ast.walk(ast.Module(statements, [])):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -134,19 +85,19 @@ def imported(source):
             yield node.module
 
 
-def exercises(notebook):
+def exercises(cells):
     """Return [[answer, [its graded cells], points, manual]] in the notebook's order."""
     found, answer = {}, None
-    for cell in notebook.cells:
-        mark = cell.metadata.get("nbgrader", {})
-        name, points = mark.get("grade_id"), mark.get("points", 0)
-        if mark.get("solution"):
+    for cell in cells:
+        mark, kind = cell.metadata.get("nbgrader", {}), intake.role(cell)
+        name = mark.get("grade_id")
+        if kind in ("answer", "task"):
             answer = name
-        if mark.get("grade"):
-            row = found.setdefault(answer, [answer, [], 0, False])
+        if mark.get("grade") or kind == "task":
+            row = found.setdefault(answer or name, [answer or name, [], 0, False])
             row[1].append(name)
-            row[2] += points
-            row[3] |= bool(mark["solution"])
+            row[2] += mark.get("points", 0)
+            row[3] |= kind != "check" or cell.cell_type != "code"
     return list(found.values())
 
 
@@ -161,35 +112,49 @@ def grade(task):
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
         return outcome(task, {}, {}, [], "unreadable", str(error))
+    before = release.read(Path(task["course"], "release"), task["stem"])
+    given = before, cells, about["names"], about["handed"]
+    notebook, remarks = intake.graft(*given)
+    stubs = {intake.grade_id(c): c for c in before.cells if intake.grade_id(c)}
+    cells = {intake.grade_id(c): c for c in notebook.cells if intake.grade_id(c)}
+    same = {name for name in stubs if unchanged(cells[name], stubs[name])}
+    left = {name for name in stubs if LEFT.search(cells[name].source)}
+    limits = Limits(**task["limits"])
+    options = task["library"], limits, task["unsafe"], modules(about)
+    learner = Learner(lambda: Process(*options), about["torch"], SHARED)
     with tempfile.TemporaryDirectory(dir=task["work"]) as folder:
-        folder = Path(folder)
-        before = released(task)
-        notebook, remarks = intake.graft(before, cells, about["names"])
-        stubs = {intake.grade_id(c): c for c in before.cells}
-        same = {
-            name
-            for name, c in ((intake.grade_id(c), c) for c in notebook.cells)
-            if name and name in stubs and unchanged(c, stubs[name])
-        }
-        limits = Limits(**task["limits"])
-        options = task["library"], limits, task["unsafe"], modules(about)
-        learner = Learner(lambda: Process(*options), about["torch"], SHARED)
-        runner = TwoProcesses(learner, about["names"], limits, task["secret"])
+        given = about, limits, task["secret"], *files(folder, task)
+        runner = TwoProcesses(learner, *given)
+        runner.lenient = task.get("lenient", False)
         try:
-            scores = through(folder, task, notebook, runner)
+            runner(notebook)
+        except Exception as error:
+            raise Failed(f"at the cell {runner.at}: {error}") from error
         finally:
             learner.close()
-        publish(folder, task)
-        text = {intake.grade_id(c): c.source for c in notebook.cells}
-        left = {name for name in stubs if LEFT.search(text.get(name, ""))}
-        made = outcome(task, scores, runner.report, remarks, same=same, left=left)
-        return made | {"outside": True} if runner.outside else made
+    notebook, _ = LimitOutput().preprocess(notebook, {})
+    scores = {name: score(cell) for name, cell in cells.items() if graded(cell)}
+    publish(task, notebook, scores)
+    made = outcome(task, scores, runner.report, remarks, same=same, left=left)
+    return made | {"outside": True} if runner.outside else made
+
+
+def graded(cell):
+    mark = cell.metadata.nbgrader
+    return mark.get("grade") or mark.get("task")
+
+
+def score(cell):
+    """Return a cell's points by nbgrader's rules, None when a person must grade."""
+    return determine_grade(cell)[0] if cell.metadata.nbgrader.get("grade") else None
 
 
 def attempt(task):
     """Grade, and make a result of whatever goes wrong in the grader itself."""
     try:
         return grade(task)
+    except Failed as error:
+        return failed(task, f"the grader failed {error}")
     except Exception as error:
         return failed(task, f"the grader failed: {type(error).__name__}: {error}")
 
@@ -215,48 +180,31 @@ def unchanged(cell, stub):
     return False
 
 
-def released(task):
-    stem = task["stem"]
-    path = Path(task["course"], "release", stem, f"{stem}.ipynb")
-    return nbformat.read(path, as_version=4)
+def files(folder, task):
+    """Return where the assignment's other files are, and how the learner gets them."""
+    assignment, _ = place(task["stem"])
+    there = Path(task["library"], "files", assignment)
+    copied(Path(task["course"], "release", assignment), folder)
+    if not there.exists():
+        return folder, ()
+    if task["unsafe"]:
+        get = f"__import__('os').chdir({str(there)!r})"
+    else:
+        there = Path("/library", "files", assignment)
+        get = f"__import__('shutil').copytree({str(there)!r}, '.', dirs_exist_ok=True)"
+    return folder, (get, "__import__('sys').path.insert(0, '')")
 
 
-def rehearse(task):
-    """Grade what was handed out, unrun: what that loads, the forks need not load."""
-    with tempfile.TemporaryDirectory(dir=task["work"]) as folder:
-        unrun = lambda notebook, resources: (notebook, resources)  # noqa: E731
-        through(Path(folder), task, released(task), unrun)
-
-
-def through(folder, task, notebook, runner):
-    """Take the notebook through nbgrader, to the feedback.
-
-    Returns {grade_id: automatic score, None when a person must grade}.
-    """
-    stem, student = task["stem"], task["student"]
-    target = folder / "submitted" / student / stem
-    target.mkdir(parents=True)
-    (folder / "source" / stem).mkdir(parents=True)
-    nbformat.write(notebook, target / f"{stem}.ipynb")
-    shutil.copy(Path(task["course"], "gradebook.db"), folder)
-    steps = [runner, LimitOutput, SaveAutoGrades]
-    made = {"autograde_preprocessors": steps, "sanitize_preprocessors": []}
-    convert(Autograde, folder, stem, student, **made)
-    feedback(folder, stem, student)
-    with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
-        notebook = gradebook.find_submission_notebook(stem, stem, student)
-        return {grade.name: grade.auto_score for grade in notebook.grades}
-
-
-def publish(folder, task):
-    """Move the graded notebook and the page to where they stay."""
-    stem, student = task["stem"], task["student"]
-    for kind, ending in [("autograded", "ipynb"), ("feedback", "html")]:
-        made = folder / kind / student / stem / f"{stem}.{ending}"
-        target = Path(task["out"], kind, student, stem, made.name)
+def publish(task, notebook, scores):
+    """Write the graded notebook and the page to where they stay."""
+    student, (assignment, stem) = task["student"], place(task["stem"])
+    made = {"autograded": ("ipynb", nbformat.writes(notebook) + "\n")}
+    made["feedback"] = "html", page(stem, notebook, scores)
+    for kind, (ending, text) in made.items():
+        target = Path(task["out"], kind, student, assignment, f"{stem}.{ending}")
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_suffix(".new")
-        shutil.copyfile(made, fresh)
+        fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, target)
 
 

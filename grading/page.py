@@ -13,9 +13,8 @@ from xml.etree import ElementTree
 import mistune
 import nh3
 from latex2mathml.converter import convert
-from nbconvert.exporters import Exporter
 
-from grading.intake import HIDDEN, role
+from grading.intake import role, visible
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
@@ -42,7 +41,7 @@ MATH = {*MATH.split(), "mtable", "mtd", "mtext", "mtr", "munder", "munderover"}
 LOOK = "alttext columnalign display displaystyle fence form linethickness mathvariant"
 LOOK = {*LOOK.split(), "maxsize", "minsize", "scriptlevel", "stretchy", "width"}
 MOST = 20_000  # characters of one cell on the page
-ATTRIBUTES = {"a": {"href"}} | dict.fromkeys(MATH, LOOK)
+ATTRIBUTES = {"a": {"href"}, "ol": {"start"}} | dict.fromkeys(MATH, LOOK)
 LONGEST = 1_000  # characters of one formula
 
 
@@ -66,11 +65,23 @@ RENDER.renderer.register("block_math", lambda _, tex: formula(tex, "block"))
 
 
 def markdown(text):
-    """Render Markdown; only harmless elements are left, and no picture is loaded."""
-    made = RENDER(text[:MOST])
+    """Render Markdown; only harmless elements are left, and no picture is loaded.
+
+    A link within the book or the notebook is text: from the page it leads nowhere.
+    """
     return nh3.clean(
-        made, tags=TAGS | MATH, attributes=ATTRIBUTES, url_schemes={"https"}
+        RENDER(text[:MOST]),
+        tags=TAGS | MATH,
+        attributes=ATTRIBUTES,
+        attribute_filter=outward,
+        url_schemes={"http", "https"},
     )
+
+
+def outward(_, attribute, value):
+    """Keep all attributes but links that lead nowhere from the page."""
+    inward = attribute == "href" and not value.startswith(("http://", "https://"))
+    return None if inward else value
 
 
 def block(text):
@@ -78,45 +89,47 @@ def block(text):
     return f"<pre>{escape(text[:MOST] + more)}</pre>"
 
 
-class Page(Exporter):
-    """nbgrader's feedback, as a page that is safe to open."""
+def page(title, notebook, scores, comments=None):
+    """Return the page of a graded notebook, safe to open.
 
-    file_extension = ".html"
+    scores: {grade_id: points, None before a person gives some};
+    comments: {grade_id: Markdown}.
+    """
+    marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    most = sum(x["points"] for x in marks if x.get("grade_id") in scores)
+    total = f"{sum(x or 0 for x in scores.values()):g} of {most:g} points"
+    parts = [f"<h1>{escape(title)}</h1><p class='score'>{total}</p>"]
+    parts += [part(cell, scores, comments or {}) for cell in notebook.cells]
+    head = f"<meta charset='utf-8'><title>{escape(title)}</title>"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    head = f"<head>{policy}{head}<style>{STYLE}</style></head>"
+    made = f"<!doctype html><html lang='en'>{head}<body>{''.join(parts)}</body></html>"
+    return made + "\n"
 
-    def from_notebook_node(self, nb, resources=None, **kw):
-        notebook, resources = super().from_notebook_node(nb, resources, **kw)
-        about = resources["nbgrader"]
-        title = escape(about["notebook"])
-        total = f"{about['score']:g} of {about['max_score']:g} points"
-        parts = [f"<h1>{title}</h1><p class='score'>{total}</p>"]
-        parts += [self.part(cell) for cell in notebook.cells]
-        head = f"<meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>"
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        page = f"<!doctype html><html lang='en'><head>{policy}{head}</head>"
-        return f"{page}<body>{''.join(parts)}</body></html>\n", resources
 
-    def part(self, cell):
-        kind, mark = role(cell), cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code":
-            shown = block(cell.source.partition(HIDDEN)[0].rstrip())
-            shown += "".join(self.output(output) for output in cell.outputs)
-        else:
-            shown = markdown(cell.source)
-        if mark.get("grade"):
-            shown = self.graded(shown, mark, kind)
-        if mark.get("comment"):
-            shown += f"<p><b>Comment</b></p>{markdown(mark['comment'])}"
-        return f"<section>{shown}</section>\n"
-
-    def graded(self, shown, mark, kind):
-        score, points = mark.get("score") or 0, mark["points"]
+def part(cell, scores, comments):
+    """Return a cell of the page."""
+    kind, mark = role(cell), cell.metadata.get("nbgrader", {})
+    name = mark.get("grade_id")
+    if cell.cell_type == "code":
+        shown = block(visible(cell.source).rstrip())
+        shown += "".join(map(printed, cell.outputs))
+    else:
+        shown = markdown(visible(cell.source))
+    if name in scores:
+        score, points = scores[name] or 0, mark["points"]
         state = "full" if score >= points else "lost"
         label = f"{score:g} of {points:g} points"
-        if kind == "answer":
+        if kind != "check":
             state, label = "open", f"{label} (given by a person, 0 until then)"
-        return f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
+        shown = f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
+    if comments.get(name):
+        shown += f"<p><b>Comment</b></p>{markdown(comments[name])}"
+    return f"<section>{shown}</section>\n"
 
-    def output(self, output):
-        if output.output_type == "error":
-            return block(f"{output.ename}: {output.evalue}")
-        return block(output.text) if output.output_type == "stream" else ""
+
+def printed(output):
+    """Return an output, if it is text that a cell printed or an error."""
+    if output.output_type == "error":
+        return block(f"{output.ename}: {output.evalue}")
+    return block(output.text) if output.output_type == "stream" else ""

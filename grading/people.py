@@ -1,4 +1,4 @@
-"""Who is in the class: a CSV with a header, as an LMS exports it, or a list of names."""
+"""Who is in the class: a CSV with a header, as an LMS exports it, or a plain list."""
 
 import csv
 import io
@@ -18,6 +18,7 @@ COLUMNS = {  # a column's name in lower case, and what it holds
 }
 NOBODY = "Points Possible", "Student, Test"  # Canvas's line of maxima, its test
 IDS = "id", "number", "login", "email", "participant"
+
 
 class Refused(Exception):
     """The input is wrong; the text says where and how."""
@@ -83,13 +84,26 @@ def roster(path):
     return people
 
 
-def folders(path):
-    """Return the folders' names in a roster, or in a plain list of them."""
+def enrolled(path):
+    """Return {folder: what the tables call its owner, "" for the usual ID}.
+
+    path: of a roster, or of a plain list of folders, in which an ID follows a tab.
+    """
     text = decoded(path)
     header = re.split(r"[,;\t]", text.partition("\n")[0].lower())
     if {name.strip().strip('"') for name in header} & COLUMNS.keys():
-        return {one["folder"] for one in roster(path)}
-    return {line.strip() for line in text.splitlines()} - {""}
+        best = "number", "login", "id", "email"
+        return {
+            one["folder"]: next((one[kind] for kind in best if one.get(kind)), "")
+            for one in roster(path)
+        }
+    pairs = (line.partition("\t") for line in text.splitlines())
+    return {name.strip(): number.strip() for name, _, number in pairs if name.strip()}
+
+
+def folders(path):
+    """Return the folders' names in a roster, or in a plain list of them."""
+    return {*enrolled(path)}
 
 
 def find(people, system, who, number):
@@ -105,5 +119,3 @@ def find(people, system, who, number):
     if len(both) != 1:
         raise Refused(f"{shown} is {'nobody' if not both else 'not one'} of the roster")
     return both[0]
-
-

@@ -4,6 +4,7 @@ Each job is a fork of a process that has imported everything and run nothing of 
 learner's, so nothing passes from one learner to the next.
 """
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -45,12 +46,11 @@ def ready(tasks, options):
         server(tasks[0]["library"], modules, tasks[0]["unsafe"])
     named = {name for task in tasks for name in task["about"]["imports"]}
     for name in sorted(named.union(*wanted)):
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # whoever needs it will be told
+            importlib.import_module(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
         preload()
-    if len(tasks) > 2 * options.jobs:
-        job.rehearse(tasks[0])
     gc.freeze()
 
 

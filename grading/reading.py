@@ -1,6 +1,7 @@
 """Read what learners wrote, without running it: what an answer reaches, what is odd."""
 
 import ast
+import contextlib
 import dis
 from types import CodeType
 
@@ -8,18 +9,36 @@ ODD = "_getframe gc ctypes inspect worker codec forkserver __subclasses__ __glob
 ODD = {*ODD.split(), "settrace", "setprofile", "__code__", "mprotect", "f_back"}
 
 
-def parsed(source):
-    """Return the statements of a cell; one with magics is read as IPython reads it."""
+def tree(source):
+    """Return the syntax tree of a cell; magics are read as IPython reads them."""
     try:
-        return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
-    try:
+        return ast.parse(source)
+    except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        return ast.parse(TransformerManager().transform_cell(source)).body
-    except Exception:  # it is no Python, so it does not run either
-        return []
+        changed = TransformerManager().transform_cell(source)
+        if changed.strip() == source.strip():
+            raise
+        return ast.parse(changed)
+
+
+def parsed(source):
+    """Return the statements of a cell, [] if it is no Python."""
+    with contextlib.suppress(Exception):
+        return tree(source).body
+    return []
+
+
+def bound(statements):
+    """Return the names that statements bind at the top level, in order."""
+    names = []
+    for node in statements:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            names += [n.id for n in stores if isinstance(n.ctx, ast.Store)]
+    return list(dict.fromkeys(names))
 
 
 def loaded(code):
@@ -35,9 +54,9 @@ def loaded(code):
 def names(statement):
     """Return the names that a statement takes from elsewhere."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = ast.Module([statement], [])
+    module = ast.Module([statement], [])
     try:
-        return set(loaded(compile(tree, "<cell>", "exec", flags, True)))
+        return set(loaded(compile(module, "<cell>", "exec", flags, True)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
 
@@ -83,9 +102,8 @@ def reached(name, cells):
 
 def oddities(text):
     """Return the names in a cell that honest answers have no use for, for a person."""
-    tree = ast.Module(parsed(text), [])
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.Module(parsed(text), [])):
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {part for x in node.names for part in x.name.split(".")}
             found |= {*(getattr(node, "module", None) or "").split(".")}

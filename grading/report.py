@@ -1,4 +1,8 @@
-"""What comes out: grades.csv, totals.csv, summary.md, and nbgrader's gradebook."""
+"""What comes out: tables, summary.md, and nbgrader's gradebook.
+
+grades.csv has a row for each exercise, totals.csv for each notebook, course.csv for
+each learner.
+"""
 
 import contextlib
 import csv
@@ -6,21 +10,32 @@ import io
 import json
 import os
 import re
-import shutil
 import statistics
 from collections import Counter
 from pathlib import Path
 
 import nbformat
-from nbgrader import api
+from alembic.script import ScriptDirectory
+from nbgrader import api, utils
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import insert
 from sqlalchemy.orm import with_polymorphic
 
-from grading import job
+from grading import release
+from grading.book import named, place
+from grading.page import page
 
 TOTALS = "student id notebook points maximum needs_manual status"
 COLUMNS = TOTALS.replace("points", "exercise points") + " reason remarks"
+
+
+def version():
+    """Return the gradebook's version, which nbgrader asks a program of seconds for."""
+    scripts = Path(api.__file__).with_name("alembic")
+    return ScriptDirectory(str(scripts)).get_current_head()
+
+
+api.get_alembic_version = version
 
 
 def record(file, *results):
@@ -69,41 +84,61 @@ def table(rows):
     return out.getvalue()
 
 
-def every(gradebook, kind, column, stems):
-    """Query (student, stem, cell, column) of all grades, or of all comments."""
-    names = api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name
-    query = gradebook.db.query(*names, column).select_from(kind)
+def every(gradebook, kind, column, names):
+    """Yield (student, notebook, cell, column) of all grades, or of all comments."""
+    about = api.SubmittedAssignment.student_id, api.Assignment.name, api.Notebook.name
+    query = gradebook.db.query(*about, api.BaseCell.name, column).select_from(kind)
     query = query.join(kind.cell).join(kind.notebook)
-    query = query.join(api.SubmittedNotebook.notebook)
+    query = query.join(api.SubmittedNotebook.notebook).join(api.Notebook.assignment)
     query = query.join(api.SubmittedNotebook.assignment)
-    return query.where(api.Notebook.name.in_(stems))
+    for student, assignment, notebook, *rest in query:
+        if (name := named(assignment, notebook)) in names:
+            yield student, name, *rest
 
 
-def structure(path):
-    """Return {stem: {(cell, kind, points)}} of a gradebook."""
+def structure(gradebook):
+    """Return {notebook: {(cell, kind, points or text)}} of a gradebook."""
     found = {}
-    with api.Gradebook(f"sqlite:///{path}") as gradebook:
-        for cell in gradebook.db.query(with_polymorphic(api.BaseCell, "*")):
-            about = cell.name, cell.type, getattr(cell, "max_score", None)
-            found.setdefault(cell.notebook.name, set()).add(about)
+    for cell in gradebook.db.query(with_polymorphic(api.BaseCell, "*")):
+        about = getattr(cell, "max_score", None), getattr(cell, "source", None)
+        name = named(cell.notebook.assignment.name, cell.notebook.name)
+        found.setdefault(name, set()).add((cell.name, cell.type, *about))
     return found
 
 
-def merge(out, course, results):
+def expected(notebook):
+    """Return what `structure` would say of a notebook that is saved."""
+    found = set()
+    for cell in notebook.cells:
+        mark = cell.metadata.get("nbgrader", {})
+        name, points = mark.get("grade_id"), mark.get("points")
+        kinds = {"GradeCell": utils.is_grade(cell), "TaskCell": utils.is_task(cell)}
+        found |= {(name, kind, points, None) for kind, it_is in kinds.items() if it_is}
+        if utils.is_solution(cell):
+            found.add((name, "SolutionCell", None, None))
+        if any(kinds.values()) or utils.is_solution(cell) or utils.is_locked(cell):
+            found.add((name, "SourceCell", None, cell.source))
+    return found
+
+
+def merge(out, course, results, names):
     """Bring the results into out/gradebook.db; grades given by people stay.
 
     What was not handed in gets no submission there, as is nbgrader's way.
+    names: of the notebooks, whose cells are saved there first, if they have changed.
     """
-    path, made = Path(out, "gradebook.db"), Path(course, "gradebook.db")
-    if not path.exists():
-        shutil.copy(made, path.with_suffix(".new"))
-        os.replace(path.with_suffix(".new"), path)
-    new, old = structure(made), structure(path)
-    for stem in {stem for stem in new if new[stem] != old.get(stem)}:
-        with api.Gradebook(f"sqlite:///{path}") as gradebook:
-            gradebook.update_or_create_assignment(stem)
-        about = {"notebook": stem, "assignment": stem, "db_url": f"sqlite:///{path}"}
-        released = nbformat.read(Path(course, "release", stem, f"{stem}.ipynb"), 4)
+    path = Path(out, "gradebook.db")
+    with api.Gradebook(f"sqlite:///{path}") as gradebook:
+        old = structure(gradebook)
+        for name in names:
+            gradebook.update_or_create_assignment(place(name)[0])
+    for name in names:
+        released = release.read(Path(course, "release"), name)
+        if expected(released) == old.get(name):
+            continue
+        assignment, notebook = place(name)
+        about = {"notebook": notebook, "assignment": assignment}
+        about["db_url"] = f"sqlite:///{path}"
         try:
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
@@ -116,7 +151,7 @@ def merge(out, course, results):
     }
     with api.Gradebook(f"sqlite:///{path}") as gradebook:
         db, there = gradebook.db, set()
-        for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, new):
+        for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, names):
             there.add((student, stem))
             auto = scores.get((student, stem), {}).get(cell, 0)
             by_hand = grade.manual_score is not None
@@ -125,49 +160,62 @@ def merge(out, course, results):
                 grade.needs_manual_grade = auto is None or by_hand
         known = {student for (student,) in db.query(api.Student.id)}
         db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
-        notebooks = {notebook.name: notebook for notebook in db.query(api.Notebook)}
+        notebooks = {
+            named(x.assignment.name, x.name): x for x in db.query(api.Notebook)
+        }
+        query = db.query(api.SubmittedAssignment)
+        wholes = {(x.student_id, x.assignment_id): x.id for x in query}
         db.flush()
-        added = scores.keys() - absent - there
-        rows = [x for s, n in added for x in entry(notebooks[n], s, scores[s, n])]
+        added = sorted(scores.keys() - absent - there)
+        rows = [
+            x for s, n in added for x in entry(notebooks[n], s, scores[s, n], wholes)
+        ]
         for kind in dict.fromkeys(kind for kind, _ in rows):
             db.execute(insert(kind), [row for k, row in rows if k is kind])
         db.commit()  # all or nothing
 
 
-def entry(notebook, student, scores):
-    """Yield (table, row) as nbgrader's add_submission makes them, which is slow."""
-    whole, part = api.new_uuid(), api.new_uuid()
-    names = {"assignment_id": notebook.assignment_id, "student_id": student}
-    yield api.SubmittedAssignment, {"id": whole} | names
-    names = {"assignment_id": whole, "notebook_id": notebook.id}
-    yield api.SubmittedNotebook, {"id": part} | names
-    for cell in notebook.grade_cells:
+def entry(notebook, student, scores, wholes):
+    """Yield (table, row) as nbgrader's add_submission makes them, which is slow.
+
+    wholes: {(student, assignment's id): the submission's id}, which grows.
+    """
+    part, key = api.new_uuid(), (student, notebook.assignment_id)
+    if key not in wholes:
+        wholes[key] = api.new_uuid()
+        row = {"id": wholes[key], "student_id": student, "assignment_id": key[1]}
+        yield api.SubmittedAssignment, row
+    row = {"id": part, "assignment_id": wholes[key], "notebook_id": notebook.id}
+    yield api.SubmittedNotebook, row
+    for cell in (*notebook.grade_cells, *notebook.task_cells):
         auto = scores.get(cell.name, 0)
         row = {"auto_score": auto, "needs_manual_grade": auto is None}
         yield api.Grade, {"cell_id": cell.id, "notebook_id": part} | row
-    for cell in notebook.solution_cells:
+    for cell in (*notebook.solution_cells, *notebook.task_cells):
         yield api.Comment, {"cell_id": cell.id, "notebook_id": part}
 
 
 def graded(out, results, cells):
-    """Put grades that people gave into the rows (cells: {(stem, exercise): [cell]}).
+    """Put grades that people gave into the rows, and those with comments on the pages.
 
-    Returns (notebook, student) of the pages that people's grades and comments change.
+    cells: {(notebook, exercise): [cell]}.
     """
-    found, grades = [], {}
-    stems = {result["stem"] for result in results}
+    grades, said = {}, {}
+    names = {result["stem"] for result in results}
     with api.Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
-        for student, stem, cell, x in every(gradebook, api.Grade, api.Grade, stems):
-            grades.setdefault((student, stem), {})[cell] = x
-        said = api.Comment.manual_comment
-        comments = every(gradebook, api.Comment, said, stems)
-        touched = {(student, stem) for student, stem, _, text in comments if text}
+        for student, name, cell, x in every(gradebook, api.Grade, api.Grade, names):
+            grades.setdefault((student, name), {})[cell] = x
+        kind = api.Comment, api.Comment.manual_comment
+        for student, name, cell, text in every(gradebook, *kind, names):
+            if text:
+                said.setdefault((student, name), {})[cell] = text
         for result in results:
             who = result["student"], result["stem"]
             mine = grades.get(who, {})
             given = {name for name, x in mine.items() if x.manual_score is not None}
-            if result["scores"] and (given or who in touched):
-                found.append(who)
+            if result["scores"] and (given or who in said):
+                scores = {cell: grade.score for cell, grade in mine.items()}
+                rewrite(out, *who, scores, said.get(who))
             for row in result["rows"]:
                 names = cells[result["stem"], row["exercise"]]
                 if given & set(names):
@@ -175,7 +223,14 @@ def graded(out, results, cells):
                     row["points"] = sum(grade.score for grade in scores)
                     row["manual"] = any(grade.needs_manual_grade for grade in scores)
                     row["status"] = "needs manual" if row["manual"] else "graded"
-    return found
+
+
+def rewrite(out, student, name, scores, comments):
+    """Write a page again, with what people have given and said."""
+    assignment, stem = place(name)
+    path = Path(out, "autograded", student, assignment, f"{stem}.ipynb")
+    text = page(stem, nbformat.read(path, as_version=4), scores, comments)
+    write(Path(out, "feedback", student, assignment, f"{stem}.html"), text)
 
 
 def counted(rows):
@@ -183,16 +238,19 @@ def counted(rows):
     return sorted(Counter(row["status"] for row in rows).items())
 
 
-def tables(out, results, cells, names):
-    """Write tables, summary and people's grades; names: {id: the learner's name}."""
-    for student, stem in graded(out, results, cells):
-        job.feedback(out.resolve(), stem, student)
-    for stem in {result["stem"] for result in results}:  # formgrader looks for these
-        Path(out, "source", stem).mkdir(parents=True, exist_ok=True)
+def tables(out, results, cells, people, released):
+    """Write tables, summary and people's grades.
+
+    people: {id: [the learner's name, what the roster calls the learner]};
+    released: {notebook: its weight, None for its points}, what counts.
+    """
+    graded(out, results, cells)
+    for name in released:  # formgrader looks for these
+        Path(out, "source", place(name)[0]).mkdir(parents=True, exist_ok=True)
     lines, totals = [COLUMNS.split()], [TOTALS.split()]
-    results = sorted(results, key=lambda r: (names[r["student"]], r["stem"]))
+    results = sorted(results, key=lambda r: (people[r["student"]], r["stem"]))
     for result in results:
-        who = [names[result["student"]], result["student"], result["stem"]]
+        who = [*people[result["student"]], result["stem"]]
         rows, remarks = result["rows"], "; ".join(result["remarks"])
         for row in rows:
             cells = [row["exercise"], f"{row['points']:g}", f"{row['maximum']:g}"]
@@ -204,7 +262,34 @@ def tables(out, results, cells, names):
         totals.append([*who, *sums, manual, text])
     write(Path(out, "grades.csv"), table(lines))
     write(Path(out, "totals.csv"), table(totals))
+    write(Path(out, "course.csv"), table(course(results, people, released)))
     write(Path(out, "summary.md"), summary(results))
+
+
+def course(results, people, released):
+    """Return the rows of course.csv: a learner's points by notebook, and in percent.
+
+    A notebook counts by its maximum, or, once any has a weight, by that (else 1).
+    """
+    weighted = any(weight is not None for weight in released.values())
+    points, most, open_ = {}, dict.fromkeys(released, 0), set()
+    for result in results:
+        key = result["student"], result["stem"]
+        points[key] = sum(row["points"] for row in result["rows"])
+        most[result["stem"]] = sum(row["maximum"] for row in result["rows"])
+        open_ |= {key[0]} if any(row["manual"] for row in result["rows"]) else set()
+    weights = {n: 1 if w is None else w for n, w in released.items()}
+    weights = weights if weighted else most
+    whole = sum(weight for name, weight in weights.items() if most[name])
+    rows = [["student", "id", *released, "percent", "needs_manual"]]
+    for student in sorted({x for x, _ in points}, key=people.get):
+        mine = {name: points.get((student, name), 0) for name in released}
+        share = sum(weights[n] * mine[n] / most[n] for n in mine if most[n])
+        share = round(100 * share / whole, 2) if whole else 0
+        manual = "yes" if student in open_ else "no"
+        gained = [f"{x:g}" for x in (*mine.values(), share)]
+        rows.append([*people[student], *gained, manual])
+    return rows
 
 
 def summary(results):

@@ -67,11 +67,26 @@ def folder(tmp_path_factory):
     path = folder / "mine" / "temperature" / "temperature.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(written(), path)
+    answers = ROOT / "grading" / "template" / "temperature" / "temperature.py"
+    path.with_suffix(".py").write_bytes(answers.read_bytes())
+    (path.parent / "numbers.txt").write_text("1 2 3")
     run("tools.exercises", folder / "release", "--source", folder / "mine")
     return folder
 
 
+def test_the_template_is_what_the_page_writes():
+    place = ROOT / "grading" / "template" / "temperature"
+    template = read(place / "temperature.ipynb")
+    mine = [(c.source, c.metadata) for c in template.cells]
+    assert mine == [(c.source, c.metadata) for c in written().cells]
+    answers = (place / "temperature.py").read_text("utf-8")
+    wrong = [source for name, (_, source) in blocks().items() if "wrong-" in name]
+    assert len(wrong) == 2 and all(source in answers for source in wrong)
+
+
 def test_students_get_the_stub_and_nothing_else(folder):
+    files = {path.name for path in (folder / "release").rglob("*.*")}
+    assert files == {"temperature.ipynb", "numbers.txt"}
     release = read(folder / "release" / "temperature" / "temperature.ipynb")
     text = "\n".join(cell.source for cell in release.cells)
     assert "NotImplementedError" in text and "0.268941" in text

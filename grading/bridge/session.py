@@ -81,6 +81,7 @@ class Learner:
         self.faithful, self.effects, self.undo = False, False, []
         self.random, self.printed, self.callbacks = None, "", []
         self.death = None  # why there is no process
+        self.rebound = lambda: ({}, [])  # names that a call sees set, and deleted
         self.mirror = preload() if torch else None
 
     def open(self):
@@ -99,7 +100,7 @@ class Learner:
         """Send a request, serve the callbacks, return (reply, buffers)."""
         if not self.process:
             raise self.death or Died("crashed", "its process has ended")
-        nonce = secrets.token_hex(8)
+        self.printed, nonce = "", secrets.token_hex(8)
         self.process.begin()
         header = {"do": operation, "fields": fields, "nonce": nonce}
         self.process.write(frame(header, buffers))
@@ -201,7 +202,7 @@ class Learner:
             self.mirror.push(self)
         encode = Encoder(self.refer)
         fields = {"function": encode(function), "arguments": encode(list(arguments))}
-        fields["named"] = encode(named)
+        fields |= {"named": encode(named), "rebound": encode(list(self.rebound()))}
         settings = {"errstate": np.geterr(), "grad": None, "random": None}
         inputs = []
         if self.mirror:
@@ -213,8 +214,12 @@ class Learner:
                 settings["random"] = self.random = now
         arrays, containers = list(encode.arrays), list(encode.containers)
         fields |= {"settings": encode(settings), "inputs": encode(inputs)}
+        given = fields, encode.buffers, self.callbacks
         try:
-            reply, data = self.request("call", fields, encode.buffers, self.callbacks)
+            try:
+                reply, data = self.request("call", *given)
+            finally:
+                sys.stdout.write(self.printed)  # as it would be in one process
             try:
                 return self.take(reply, data, arrays, containers, inputs)
             except Exception as error:

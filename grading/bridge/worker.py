@@ -227,15 +227,24 @@ class Worker:
         self.synced.clear()
         self.graphs.clear()
 
-    def call(self, function, arguments, named, settings, inputs):
-        torch = sys.modules.get("torch")
+    def call(self, function, arguments, named, settings, inputs, rebound):
+        torch, missing = sys.modules.get("torch"), object()
         with contextlib.ExitStack() as stack:
+            new, gone = rebound
+            for name in {*new, *gone}:
+                stack.callback(self.bind, name, SPACE.get(name, missing), missing)
+                self.bind(name, new.get(name, missing), missing)
             stack.enter_context(np.errstate(**settings["errstate"]))
             if torch and settings["grad"] is not None:
                 stack.enter_context(torch.set_grad_enabled(settings["grad"]))
                 if settings["random"] is not None:
                     torch.set_rng_state(settings["random"])
             return function(*arguments, **named)
+
+    def bind(self, name, value, missing):
+        SPACE.pop(name, None)
+        if value is not missing:
+            SPACE[name] = value
 
     def push(self, updates):
         """Take over what the check did to the parameters of learners' modules."""
@@ -344,7 +353,8 @@ class Worker:
         line = next((x for x in reversed(lines) if x.filename.startswith("<")), None)
         where = f"line {line.lineno} of {line.filename[1:-1]}" if line else ""
         if isinstance(error, SyntaxError):
-            where = f"line {error.lineno}"
+            text, cell = str(error.msg)[:2000], str(error.filename).strip("<>")
+            where = f"line {error.lineno} of {cell}"
         return {"raised": kinds[:20], "text": text, "where": where}
 
 

@@ -1,0 +1,108 @@
+"""What is handed out: made by nbgrader from a source, and remembered."""
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import nbformat
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+from grading import intake
+from grading.book import ROOT, named, place
+
+BLOCK = re.compile(r"^# %% (\S+) (wrong|right): (.+)\n", re.M)
+HANDED = ".released.json"  # {name: {a release's fingerprint: its cells' hashes}}
+
+
+class Failed(Exception):
+    """The grader, or a course's source, failed; the text says where."""
+
+
+class Said(logging.Handler):
+    """Keep what a converter says of the first thing that went wrong."""
+
+    line = ""
+
+    def emit(self, record):
+        text = record.getMessage().strip()
+        if "Traceback" in text:
+            self.line = self.line or text.splitlines()[-1].partition(": ")[2]
+
+
+def settings(source):
+    """Return nbgrader's configuration: the book's, or a course's own for its stubs.
+
+    A course's nbgrader_config.py lies beside its source folder, as nbgrader has it.
+    """
+    config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
+    own = source.parent / "nbgrader_config.py"
+    if own.exists():
+        theirs = PyFileConfigLoader(str(own)).load_config()
+        config.ClearSolutions = theirs.ClearSolutions
+    return config
+
+
+def answers(path):
+    """Return [(answer, kind, label, text)] of the answers beside a notebook.
+
+    They are for `python -m grading check`, and never handed out.
+    """
+    parts = BLOCK.split(path.read_text("utf-8")) if path.exists() else [""]
+    return list(zip(*[iter(parts[1:])] * 4, strict=True))
+
+
+def generate(source, name, folder, whole=False):
+    """Write what is handed out of a notebook, ASSIGNMENT/NOTEBOOK.ipynb, to a folder.
+
+    whole: with hidden tests and mark schemes. Raises Failed.
+    """
+    source, said = Path(source).resolve(), Said(logging.ERROR)
+    config = settings(source)
+    config.SaveCells.enabled = False  # no gradebook is needed
+    config.ClearHiddenTests.enabled = config.ClearMarkScheme.enabled = not whole
+    config.GenerateAssignment |= {"no_database": True, "force": True}
+    course = CourseDirectory(config=config, root=str(source.parent))
+    course.source_directory, course.release_directory = source.name, str(folder)
+    course.assignment_id, course.notebook_id = place(name)
+    tried = [x for x in (source / place(name)[0]).glob("*.py") if answers(x)]
+    course.ignore = [*course.ignore, ".*", *(x.name for x in tried)]
+    made = GenerateAssignment(coursedir=course, config=config)
+    made.log = logging.Logger("nbgrader")
+    made.log.addHandler(said)
+    try:
+        made.start()
+    except (NbGraderException, SystemExit):
+        raise Failed(f"{name}: {said.line}") from None
+
+
+def read(folder, name):
+    """Return the release of a notebook; its cells have names, whatever their format."""
+    assignment, notebook = place(name)
+    made = nbformat.read(Path(folder, assignment, f"{notebook}.ipynb"), as_version=4)
+    made.nbformat_minor = 5
+    for number, cell in enumerate(made.cells):
+        cell.setdefault("id", f"cell-{number}")
+    return made
+
+
+def remember(folder, source):
+    """Keep the hashes of a release's cells with its source, beside the earlier ones."""
+    path = Path(source, HANDED)
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for made in sorted(folder.glob("[!.]*/[!.]*.ipynb")):
+        name = named(made.parent.name, made.stem)
+        notebook = read(folder, name)
+        cells = [intake.digest(x.source, intake.grade_id(x)) for x in notebook.cells]
+        kept.setdefault(name, {})[notebook.metadata.fingerprint] = cells
+    path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def handed_out(source, name):
+    """Return the hashes of the cells of a notebook that were ever handed out."""
+    path = Path(source, HANDED)
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return sorted({x for cells in kept.get(name, {}).values() for x in cells})

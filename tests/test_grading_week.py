@@ -1,0 +1,558 @@
+"""A class in a week's routine: ordinary nbgrader courses, releases, totals, one's own.
+
+What nbgrader's own autograder gives for the honest submissions of the course that
+`nbgrader quickstart` makes is what they get here, cell by cell.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader import api
+
+from grading import book, execute, intake, job, page
+from tests.test_answers import grade_id
+from tests.test_grading import PATIENT, needs_sandbox, rows
+from tools.notebooks import ROOT
+
+TOOLS = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+}
+pytestmark = needs_sandbox
+MARK = {"schema_version": 3, "grade": False, "solution": False, "locked": False}
+
+
+def nbgrader(folder, *call):
+    """Run a command of nbgrader's in a course's folder."""
+    call = [sys.executable, "-m", "nbgrader", *call]
+    run = subprocess.run(call, cwd=folder, env=TOOLS, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def grade(folder, *options, source=None):
+    """Grade folder/submitted with the course's source; return (exit code, text)."""
+    call = [sys.executable, "-m", "grading", folder / "submitted", *PATIENT]
+    call += ["--source", source or folder / "source", "--out", folder / "grades"]
+    call = [*map(str, call), *options]
+    run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    return run.returncode, run.stdout + run.stderr
+
+
+def code(source, name=None, **mark):
+    cell = nbformat.v4.new_code_cell(source)
+    if name:
+        cell.metadata["nbgrader"] = MARK | {"grade_id": name} | mark
+    return cell
+
+
+def answer(name, source):
+    return code(source, name, solution=True)
+
+
+def check(name, source, points=1):
+    return code(source, name, grade=True, locked=True, points=points)
+
+
+def text(source, name=None, **mark):
+    cell = nbformat.v4.new_markdown_cell(source)
+    if name:
+        cell.metadata["nbgrader"] = MARK | {"grade_id": name} | mark
+    return cell
+
+
+def write(path, cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [nbformat.from_dict(json.loads(json.dumps(cell))) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def scores(path):
+    """Return {(student, notebook, cell): its automatic score} of a gradebook."""
+    with api.Gradebook(f"sqlite:///{path}") as gradebook:
+        found = gradebook.db.query(api.Grade).all()
+        return {(x.student.id, x.notebook.name, x.name): x.auto_score for x in found}
+
+
+SQUARES = """
+def squares(n):
+    if n < 1:
+        raise ValueError
+    made = []
+    for i in range(n):
+        made.append((i + 1) * (i + 1))
+    return made
+"""
+HOSTILE = """
+import os, sys
+sys.settrace(lambda *a: None)
+class Equal(list):
+    def __eq__(self, other): return True
+def squares(n): return Equal()
+"""
+GIVEN = {
+    "right": {
+        "squares": SQUARES,
+        "sum_of_squares": "def sum_of_squares(n):\n    return sum(squares(n))",
+        "sum_of_squares_equation": "$\\sum_i i^2$",
+        "sum_of_squares_application": "cannonballs = sum_of_squares(3)",
+        "part-a": "Fibonacci.",
+        "part-b": "1. below 0\n2. fractions",
+    },
+    "half": {
+        "squares": SQUARES.replace("raise ValueError", "return []"),
+        "sum_of_squares": "def sum_of_squares(n):\n"
+        "    return sum(i * i for i in range(n + 1))",
+        "part-a": "It is a recursion.",
+    },
+    "broken": {"squares": "def squares(n:\n    return", "part-b": "None."},
+    "prints": {
+        "squares": SQUARES.replace("made = []", "print(n); made = []"),
+        "sum_of_squares": "squares = 3\nsum_of_squares = abs",
+    },
+    "stub": {},
+}
+
+
+def filled(path, given):
+    """Return a released notebook with answers."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = given.get(grade_id(cell), cell.source)
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """Return the folder of nbgrader's own course, graded by nbgrader and here."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    nbgrader(folder, "quickstart", "course")
+    folder = folder / "course"
+    nbgrader(folder, "generate_assignment", "ps1")
+    for who, given in GIVEN.items():
+        for path in (folder / "release" / "ps1").glob("*.ipynb"):
+            target = folder / "submitted" / who / "ps1" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(filled(path, given), target)
+    nbgrader(folder, "autograde", "ps1")
+    path = folder / "submitted" / "hostile" / "ps1" / "problem1.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(
+        filled(folder / "release" / "ps1" / "problem1.ipynb", {"squares": HOSTILE}),
+        path,
+    )
+    result, said = grade(folder)
+    assert result == 0, said
+    return folder
+
+
+def test_honest_submissions_get_what_nbgraders_autograder_gives(quickstart):
+    names = json.loads((quickstart / "grades" / "students.json").read_text())
+    ours = scores(quickstart / "grades" / "gradebook.db")
+    ours = {(names[who], *rest): score for (who, *rest), score in ours.items()}
+    theirs = scores(quickstart / "gradebook.db")
+    assert len(theirs) == len(GIVEN) * 9 and sum(x or 0 for x in theirs.values()) > 4
+    assert {key: ours[key] for key in theirs} == theirs
+
+
+def test_every_part_has_a_row_and_nobody_hostile_has_points(quickstart):
+    found = {(r["student"], r["notebook"], r["exercise"]): r for r in rows(quickstart)}
+    mine = {
+        key[2]: r for key, r in found.items() if key[:2] == ("right", "ps1/problem1")
+    }
+    assert {
+        name: (r["points"], r["maximum"], r["status"]) for name, r in mine.items()
+    } == {
+        "squares": ("2", "2", "graded"),
+        "sum_of_squares": ("1", "1", "graded"),
+        "sum_of_squares_equation": ("0", "1", "needs manual"),
+        "sum_of_squares_application": ("0", "2", "needs manual"),
+        "cell-938593c4a215c6cc": ("0", "4", "needs manual"),
+    }
+    for (student, name, exercise), row in found.items():
+        if student == "hostile":
+            assert row["points"] == "0", row
+            assert name == "ps1/problem1" or row["status"] == "missing", row
+        if student == "stub" and exercise != "cell-938593c4a215c6cc":
+            assert row["status"] == "missing", row
+    row = found["broken", "ps1/problem1", "squares"]
+    assert row["reason"].count("line 1") == 1 and "squares, line" not in row["reason"]
+
+
+def test_the_course_of_nbgrader_has_its_pages_and_folders(quickstart):
+    pages = list((quickstart / "grades" / "feedback").glob("*/ps1/problem*.html"))
+    assert len(pages) == 2 * len(GIVEN) + 1
+    assert any("<ol>" in page.read_text("utf-8") for page in pages)
+    with open(quickstart / "grades" / "course.csv", newline="") as file:
+        course = {row["student"]: row for row in csv.DictReader(file)}
+    assert (
+        course["right"]["ps1/problem1"] == "3"
+        and course["right"]["ps1/problem2"] == "0"
+    )
+    assert course["right"]["percent"] == "23.08"  # 3 of 13
+
+
+COURSE = {  # cells of a course that nobody wrote for this grader
+    "functions": [
+        text("# Functions"),
+        code(
+            "%matplotlib inline\nimport math\ndata = open('numbers.txt').read().split()"
+        ),
+        code("from helper import twice\nlater = []"),
+        answer("double", "import itertools\ndef double(x):\n    return 2 * x"),
+        code("double(3)"),
+        code("made = [double(x) for x in range(3)]\nkept = 7"),
+        check("check-double", "assert double(4) == twice(4)\nassert kept == 7"),
+        check("check-made", "assert list(itertools.chain(made)) == [0, 2, 4]"),
+        check("check-data", "assert [double(int(x)) for x in data] == [2, 4]"),
+        answer(
+            "greet",
+            "def greet():\n    name = input('Who? ')\n    print('Hello', name)",
+        ),
+        check(
+            "check-greet",
+            "import io\nfrom contextlib import redirect_stdout\nold = input\n"
+            "input = lambda prompt: 'Ada'\nout = io.StringIO()\n"
+            "with redirect_stdout(out):\n    greet()\ninput = old\n"
+            "assert out.getvalue() == 'Hello Ada\\n', out.getvalue()",
+        ),
+        answer("quadruple", "def quadruple(x):\n    return double(double(x))"),
+        check(
+            "check-calls",
+            "asked = []\ndef spy(x):\n    asked.append(x)\n    return 5\n"
+            "kept_double, double = double, spy\n"
+            "try:\n    assert quadruple(3) == 5 and asked == [3, 5]\n"
+            "finally:\n    double = kept_double\n"
+            "del double\n"
+            "try:\n    quadruple(3)\nexcept NameError:\n    pass\n"
+            "else:\n    raise AssertionError('does not use double')\n"
+            "double = kept_double\nassert quadruple(2) == 8",
+        ),
+        check(
+            "check-part",
+            "points = 0\n"
+            "for x in (1, 2):\n"
+            "    if quadruple(x) == 4 * x:\n"
+            "        points += 1\n"
+            "    ### BEGIN HIDDEN TESTS\n"
+            "    if quadruple(-x) == -4 * x:\n"
+            "        points += 1\n"
+            "    ### END HIDDEN TESTS\n"
+            "max(points, 0)",
+            4,
+        ),
+        code("1 / 0"),
+        code("fixed = kept + 1", "fixed", locked=True),
+        code("changed = double(fixed)", "changed", locked=True),
+        check("check-locked", "assert (fixed, changed) == (8, 16)"),
+        text(
+            "Do it.\n### BEGIN MARK SCHEME\nOne point each.\n### END MARK SCHEME",
+            "project",
+            task=True,
+            locked=True,
+            points=3,
+        ),
+    ],
+    "words": [
+        answer("word", "word = 'yes'"),
+        check("check-word", "assert word == 'yes'"),
+    ],
+}
+NEGATIVE = "def quadruple(x):\n    return 4 * abs(x)"
+OTHER = "def quadruple(x):\n    return 4 * x"
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Return the folder of a course with files, whose release was handed in."""
+    folder = tmp_path_factory.mktemp("course")
+    for name, cells in COURSE.items():
+        write(folder / "source" / "week1" / f"{name}.ipynb", cells)
+    write(folder / "source" / "week2" / "words.ipynb", COURSE["words"])
+    (folder / "source" / "week1" / "numbers.txt").write_text("1 2")
+    (folder / "source" / "week1" / "helper.py").write_text("def twice(x): return x + x")
+    call = ["tools.exercises", folder / "release", "--source", folder / "source"]
+    subprocess.run([sys.executable, "-m", *map(str, call)], cwd=ROOT, check=True)
+    return folder
+
+
+def submit(course, who, assignment="week1", notebook="functions", more=(), **given):
+    """Hand in a released notebook: the solution's answers, but for those given."""
+    release = course / "release" / assignment / f"{notebook}.ipynb"
+    right = {
+        grade_id(c): c.source
+        for c in COURSE[notebook]
+        if c.metadata.get("nbgrader", {}).get("solution")
+    }
+    made = filled(release, right | given)
+    made.cells += more
+    target = course / "submitted" / who / assignment / release.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(made, target)
+    return target
+
+
+def test_what_ordinary_courses_do_works(course):
+    submit(course, "right", more=[text("My project."), code("print('project')")])
+    submit(course, "negative", quadruple=NEGATIVE)
+    submit(course, "other", quadruple=OTHER, double="def double(x):\n    return x + x")
+    submit(course, "silent", greet="def greet():\n    return 'Hello Ada'")
+    submit(course, "right", "week2", "words")
+    submit(course, "other", "week2", "words", word="word = 'no'")
+    flat = course / "submitted" / "flat"
+    flat.mkdir()
+    (flat / "words.ipynb").write_bytes(
+        (course / "submitted/right/week2/words.ipynb").read_bytes()
+    )
+    result, said = grade(course)
+    assert result == 0, said
+    found = {}
+    for row in rows(course):
+        key = row["student"], row["notebook"], row["exercise"]
+        found[key] = row["points"], row["status"]
+        if row["student"] == "flat" and row["notebook"].endswith("words"):
+            assert (
+                row["status"] == "missing" and "several assignments" in row["remarks"]
+            )
+    expected = {
+        "right": {"double": "3", "greet": "1", "quadruple": "6", "project": "0"},
+        "negative": {"double": "3", "greet": "1", "quadruple": "3", "project": "0"},
+        "other": {"double": "3", "greet": "1", "quadruple": "5", "project": "0"},
+        "silent": {"double": "3", "greet": "0", "quadruple": "6", "project": "0"},
+    }
+    for who, points in expected.items():
+        got = {x: found[who, "week1/functions", x][0] for x in points}
+        assert got == points, (who, rows(course))
+    assert found["right", "week1/functions", "project"][1] == "needs manual"
+    assert found["right", "week2/words", "word"] == ("1", "graded")
+    assert found["other", "week2/words", "word"] == ("0", "wrong")
+    names = json.loads((course / "grades" / "students.json").read_text())
+    (student,) = [key for key, name in names.items() if name == "right"]
+    inside = "feedback", student, "week1", "functions.html"
+    page = Path(course, "grades", *inside).read_text("utf-8")
+    assert "My project." in page and "ZeroDivisionError" in page
+    assert "One point each" not in page and "-4 * x" not in page
+    kept = course / "grades" / "autograded" / student / "week1" / "functions.ipynb"
+    assert "One point each" in kept.read_text("utf-8")  # for who grades by hand
+    with open(course / "grades" / "course.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 5
+
+
+def test_an_internal_failure_names_the_cell(tmp_path, monkeypatch):
+    path = tmp_path / "source" / "week2" / "words.ipynb"
+    write(path, COURSE["words"])
+    name, place = "week2/words", book.library(tmp_path)
+    given = tmp_path / "course", tmp_path / "source", {name: path}, place
+    about = job.prepare(*given)[name]
+
+    def fails(*_):
+        raise OSError("no room")
+
+    monkeypatch.setattr(execute.TwoProcesses, "check", fails)
+    task = {"student": "one", "stem": name, "path": str(path), "key": "", "secret": ""}
+    task |= {"course": str(tmp_path / "course"), "out": str(tmp_path), "remarks": []}
+    task |= {"about": about, "library": str(place), "work": str(tmp_path)}
+    (row,) = job.attempt(task | {"unsafe": False, "limits": {}})["rows"]
+    assert row["status"] == "not graded" and "NbGrader" not in row["reason"]
+    assert "at the cell check-word: " in row["reason"] and "no room" in row["reason"]
+
+
+def test_a_broken_source_is_told_in_a_line(tmp_path):
+    cells = [
+        answer("word", "### BEGIN SOLUTION\nword = 1"),
+        check("check-word", "word"),
+    ]
+    write(tmp_path / "source" / "week2" / "words.ipynb", cells)
+    (tmp_path / "submitted").mkdir()
+    result, said = grade(tmp_path)
+    assert result == 2 and "week2/words" in said and "no end solution" in said
+    assert "Traceback" not in said
+
+
+def test_what_the_instructor_changed_is_not_the_learners_change(tmp_path):
+    cells = [
+        code("import math\nlimit = 3"),
+        code("small = 1", "small", locked=True),
+        answer(
+            "root",
+            "def root(x):\n    ### BEGIN SOLUTION\n    return x ** 0.5\n"
+            "    ### END SOLUTION",
+        ),
+        check("check-root", "assert root(9) == 2"),
+        text("Because.", "why", solution=True, grade=True, points=1),
+    ]
+    path = tmp_path / "source" / "roots" / "roots.ipynb"
+    write(path, cells)
+    call = [sys.executable, "-m", "tools.exercises", tmp_path / "release"]
+    call = [*map(str, call), "--source", str(tmp_path / "source")]
+    subprocess.run(call, cwd=ROOT, check=True)
+    release = tmp_path / "release" / "roots" / "roots.ipynb"
+    right = {"root": "def root(x):\n    return math.sqrt(x)", "why": "So."}
+    for who, given in {"right": right, "stub": {}}.items():
+        target = tmp_path / "submitted" / who / "roots" / "roots.ipynb"
+        target.parent.mkdir(parents=True)
+        nbformat.write(filled(release, given), target)
+    tampered = filled(release, right | {"check-root": "pass", "small": "small = 2"})
+    tampered.cells[0].source += "\nimport attend"
+    target = tmp_path / "submitted" / "tampered" / "roots" / "roots.ipynb"
+    target.parent.mkdir(parents=True)
+    nbformat.write(tampered, target)
+    cells[0].source, cells[1].source = "import math\nlimit = 4", "small = 4"
+    cells[2].source = cells[2].source.replace("(x):", "(x):\n    # of x")
+    cells[3].source = "assert root(9) == 3 and limit == small == 4"
+    write(path, cells)
+    (tmp_path / "release").rename(tmp_path / "first")
+    subprocess.run(call, cwd=ROOT, check=True)  # and it is handed out again
+    result, said = grade(tmp_path)
+    assert result == 0, said
+    found = {(r["student"], r["exercise"]): r for r in rows(tmp_path)}
+    assert found["right", "root"]["points"] == "1"
+    assert (
+        not found["right", "root"]["remarks"] and not found["stub", "root"]["remarks"]
+    )
+    assert (
+        found["stub", "root"]["status"] == found["stub", "why"]["status"] == "missing"
+    )
+    assert found["right", "why"]["status"] == "needs manual"
+    said = found["tampered", "root"]["remarks"]
+    assert "check-root: was changed" in said and "small: was changed" in said
+    assert "imports the book" in said
+
+
+def test_only_what_is_released_counts(course, tmp_path):
+    submit(course, "right")
+    submit(course, "right", "week2", "words")
+    submit(course, "other", "week2", "words", word="word = 'no'")
+    (tmp_path / "submitted").symlink_to(course / "submitted")
+    (tmp_path / "roster").write_text("right\t0815\nother\t=4711\nabsent\n")
+    options = ["--roster", str(tmp_path / "roster")]
+    source = course / "source"
+    result, said = grade(tmp_path, *options, "--only", "week2=3", source=source)
+    assert {r["notebook"] for r in rows(tmp_path)} == {"week2/words"}
+    text = (tmp_path / "grades" / "summary.md").read_text()
+    assert "week1" not in text
+    result, said = grade(tmp_path, *options, source=source)  # it is remembered
+    assert {r["notebook"] for r in rows(tmp_path)} == {"week2/words"}
+    grade(tmp_path, *options, "--only", "week1/functions", source=source)
+    found = {r["notebook"] for r in rows(tmp_path)}
+    assert found == {"week1/functions", "week2/words"}
+    call = [sys.executable, "-m", "grading", "export", tmp_path / "grades"]
+    before = (tmp_path / "grades" / "course.csv").read_bytes()
+    subprocess.run([*map(str, call), "--source", str(source)], cwd=ROOT, check=True)
+    assert (tmp_path / "grades" / "course.csv").read_bytes() == before
+    with open(tmp_path / "grades" / "course.csv", newline="") as file:
+        mine = {row["student"]: row for row in csv.DictReader(file)}
+    assert mine["right"]["id"] == "0815" and mine["other"]["id"] == "'=4711"
+    assert float(mine["right"]["percent"]) == round(100 * (10 / 13 + 3) / 4, 2)
+    assert mine["absent"]["percent"] == "0" and mine["absent"]["needs_manual"] == "no"
+    result, said = grade(tmp_path, "--only", "week3", source=source)
+    assert result == 2 and "'week3'" in said and "week2/words" in said
+
+
+def tried(path):
+    """Run `python -m grading check` on a notebook; return (exit code, text)."""
+    call = [sys.executable, "-m", "grading", "check", str(path), *PATIENT]
+    run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_the_template_is_in_order_and_its_wrong_answers_are_judged():
+    result, said = tried(ROOT / "grading/template/temperature/temperature.ipynb")
+    assert result == 0 and "In order" in said, said
+    assert "wrong: sums over the columns gets 0 of 3; " in said
+    assert "right: row by row, in loops gets 3 of 3" in said
+
+
+ROOTS = [
+    answer(
+        "root",
+        "def root(x):\n    ### BEGIN SOLUTION\n    return x**0.5\n    ### END SOLUTION",
+    ),
+    check(
+        "check-root",
+        "assert root(9) == 3\n### BEGIN HIDDEN TESTS\nassert root(16) == 4\n"
+        "### END HIDDEN TESTS",
+    ),
+    text("Because.", "why", solution=True, grade=True, points=1),
+]
+
+
+@pytest.mark.parametrize(
+    ("cell", "source", "told"),
+    [
+        (1, "assert root(9) == 4", "check-root: error: the solution does not pass"),
+        (1, "root(9)\n### BEGIN HIDDEN TESTS\n1", "do not pair"),
+        (
+            1,
+            "assert root(9) == 3\n### BEGIN HIDDEN TESTS\nassert True\n"
+            "### END HIDDEN TESTS",
+            "check-root: error: the hidden tests alone pass on the stub",
+        ),
+        (1, "assert True", "check-root: error: the stub passes"),
+        (
+            2,
+            "### BEGIN MARK SCHEME\nx\n### END MARK SCHEME",
+            "why: error: has a region MARK SCHEME, but is not marked as task",
+        ),
+        (0, ROOTS[0].source, "root: what is handed out does not raise"),
+    ],
+    ids=lambda x: str(x)[:20],
+)
+def test_an_exercise_with_a_mistake_is_told_where(tmp_path, cell, source, told):
+    cells = [nbformat.from_dict(x) for x in ROOTS]
+    cells[cell] = nbformat.from_dict(cells[cell] | {"source": source})
+    path = tmp_path / "source" / "roots" / "roots.ipynb"
+    write(path, cells)
+    stub = "raise NotImplementedError" if cell else "pass"
+    stub = f"c = get_config()\nc.ClearSolutions.code_stub = {{'python': {stub!r}}}"
+    (tmp_path / "nbgrader_config.py").write_text(stub)
+    answers = "# %% root wrong: halves\ndef root(x):\n    return x / 2\n"
+    answers += "# %% root wrong: none\ndef root(x):\n    return pow(x, 0.5)\n"
+    answers += "# %% root right: half\ndef root(x):\n    return x / 2\n"
+    path.with_suffix(".py").write_text(answers)
+    result, said = tried(path)
+    assert told in said and result == 1, said
+    if source == "assert True":
+        assert "root: error: wrong: none gets 1 of 1" in said
+        assert "root: wrong: halves gets" not in said  # it gets them all
+    assert "Traceback" not in said
+
+
+def test_answers_that_resemble_each_other_are_a_hint(course):
+    longer = (
+        "def quadruple(x):\n    made = []\n    for step in range(4):\n"
+        "        made.append(x)\n    total = 0\n    for part in made:\n"
+        "        total = total + part  # add\n    return total"
+    )
+    renamed = longer.replace("made", "xs").replace("total", "s").replace("# add", "")
+    submit(course, "right", quadruple=longer)
+    submit(course, "other", quadruple=renamed)
+    submit(course, "silent", quadruple="def quadruple(x):\n    return 4 * x")
+    call = [sys.executable, "-m", "grading", "similar", course / "submitted"]
+    call = [*map(str, call), "--source", str(course / "source")]
+    run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    first, *rest = run.stdout.splitlines()
+    assert "100% of" in first and first.endswith("quadruple: other | right")
+    assert "1 pairs to look at" in rest[-1] and "never a proof" in rest[-1]
+
+
+def test_a_check_that_was_mended_reaches_the_gradebook(tmp_path):
+    path = tmp_path / "source" / "week2" / "words.ipynb"
+    for source in ("assert word == 'yes'", "assert word.lower() == 'yes'"):
+        cells = [answer("word", "word = 'yes'"), check("check-word", source)]
+        write(path, cells)
+        write(tmp_path / "submitted" / "one" / "week2" / "words.ipynb", cells)
+        assert grade(tmp_path)[0] == 0
+        with api.Gradebook(f"sqlite:///{tmp_path}/grades/gradebook.db") as gradebook:
+            cell = gradebook.find_source_cell("check-word", "words", "week2")
+            assert cell.source == source
+            assert gradebook.find_submission("week2", intake.identity("one")).score == 1
+
+
+def test_what_a_person_writes_keeps_its_numbers_and_no_dead_links():
+    shown = page.markdown("3. third\n4. fourth\n\n[a](../x.ipynb) [b](https://x.org)")
+    assert '<ol start="3">' in shown and "../x" not in shown and "x.org" in shown
