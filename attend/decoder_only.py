@@ -35,7 +35,7 @@ class DecoderOnly(nn.Module):
 
     def forward(self, words):
         X = self.embedding(words)  # (B, L, D)
-        X = X + sinusoidal_positions(*X.shape[1:])
+        X = X + sinusoidal_positions(*X.shape[1:])  # one wave a place: (L, D)
         for layer in self.layers:
             X = layer(X, causal_mask(words.shape[1]))  # new: an encoder layer, masked
         return self.output(self.norm(X))
@@ -103,19 +103,20 @@ def translate(model, sources, vocabulary):
 
 
 class CachedAttention(MultiHeadAttention):
-    """Let new words ask all words so far, whose keys and values are kept.
+    """Let L new words ask all S words so far, whose keys and values are kept.
 
-    X (B, L, D), cache: K and V (B, H, S, E) of the words before, or None
-    → output (B, L, D), the cache with the new words' keys and values.
+    X (B, L, D), cache: K and V (B, H, S − L, E) of the words before, or None
+    → output (B, L, D), the new cache: K and V (B, H, S, E) of all words.
     """
 
     def forward(self, X, cache=None):
         parts = self.W_Q(X), self.W_K(X), self.W_V(X)  # of the new words alone
         Q, K, V = (split_heads(part, self.heads) for part in parts)
-        if cache is not None:
-            K = torch.cat([cache[0], K], dim=-2)  # (B, H, S + L, E)
+        if cache is not None:  # new: put the kept ones before them
+            K = torch.cat([cache[0], K], dim=-2)
             V = torch.cat([cache[1], V], dim=-2)
-        allowed = causal_mask(K.shape[-2])[-Q.shape[-2] :]  # the last L of S + L rows
+        L, S = Q.shape[-2], K.shape[-2]
+        allowed = causal_mask(S)[-L:]  # new: the last L rows
         weights = masked_softmax(Q @ K.mT / Q.shape[-1] ** 0.5, allowed)
         return self.W_O(merge_heads(weights @ V)), (K, V)
 
