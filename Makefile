@@ -8,6 +8,8 @@ PARTS ?=
 LAB ?=
 T ?=
 SOURCE ?=
+RELEASED ?=
+CHAPTERS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -17,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf figures serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
+.PHONY: help book pdf figures exam student student-book serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -42,9 +44,17 @@ pdf: book ## print the book as one PDF, and link it on the first page (needs Chr
 figures: $(VENV)/.ready ## write every figure as SVG, PDF and PNG into figures/
 	@$(PY) -m tools.figures
 
+exam: $(VENV)/.ready ## print the exam bank and its key, and write it for Moodle: make exam CHAPTERS=3,5-8
+	@$(PY) -m tools.exam --chapters "$(CHAPTERS)"
+
+student: $(VENV)/.ready ## zip the students' edition, without solutions: make student RELEASED=FILE gives some out
+	@$(PY) -m tools.student zip --released "$(RELEASED)"
+
+student-book: $(VENV)/.ready ## build the students' site; the solutions in it as above
+	@$(PY) -m tools.student book --released "$(RELEASED)"
+
 serve: book ## build the book and serve it on localhost
-	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
-	@$(PY) -m http.server --bind localhost --directory $(HTML) $(PORT)
+	@$(PY) -m tools.serve $(HTML) $(PORT)
 
 test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.py
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -q -rs $(T)

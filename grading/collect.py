@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from nbgrader.utils import parse_utc
 
 from grading import intake, report
-from grading.book import ROOT
+from grading.book import ROOT, notebooks, place
 from grading.people import Refused, decoded, find, roster
 
 CANVAS = re.compile(r"(?P<who>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<n>\d+)_(?P<file>.+)")
@@ -56,14 +56,14 @@ def members(source):
                 yield PurePosixPath(info.filename), when, (packed, info)
 
 
-def content(place):
+def content(member):
     """Return a member's bytes; raise Refused when it cannot be or is too large."""
-    if isinstance(place, Path):
-        if place.is_symlink() or not place.is_file():
+    if isinstance(member, Path):
+        if member.is_symlink() or not member.is_file():
             raise Refused("a link or a device")
-        size, read = place.stat().st_size, place.read_bytes
+        size, read = member.stat().st_size, member.read_bytes
     else:
-        packed, info = place
+        packed, info = member
         size, read = info.file_size, lambda: packed.read(info)
     if size > intake.MOST:
         raise Refused(f"larger than {intake.MOST >> 20} MB")
@@ -110,7 +110,7 @@ def fresh(folder, name):
     return path
 
 
-def place(folder, stem, data, when):
+def put(folder, stem, data, when):
     """Put an attempt into a learner's folder; say what became of it."""
     folder.mkdir(parents=True, exist_ok=True)
     target, said = folder / f"{stem}.ipynb", "new"
@@ -159,7 +159,10 @@ def stamps(source):
 
 
 def collect(source, people, into, stems, chosen=None):
-    """Bring a download into the folder; return the lines that tell of it."""
+    """Bring a download into the folder; return the lines that tell of it.
+
+    stems: {notebook: its assignment's folder}; also whether something was set aside.
+    """
     found, aside, told = [], [], Counter()
     times, given = stamps(source), list(members(source))
     newest = max((when for _, when, _ in given), default=0)
@@ -186,7 +189,7 @@ def collect(source, people, into, stems, chosen=None):
     rows, lines = ledger(into), []
     before = {tuple(row[k] for k in KEPT) for row in rows}
     for when, _, path, one, stem, known, data in sorted(found, key=lambda f: f[:3]):
-        said = place(Path(into, one["folder"], stem), stem, data, when)
+        said = put(Path(into, one["folder"], stems[stem]), stem, data, when)
         told[said] += 1
         late = known[5]
         if re.search(r"\blate\b", one.get("status", "")):
@@ -241,7 +244,7 @@ def main(words):
     add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
     add("--stem", help="the exercise that this download is of, however files are named")
     options = parser.parse_args(words)
-    stems = {path.stem for path in options.source.glob("*/*.ipynb")}
+    stems = {name: folder for folder, name in map(place, notebooks(options.source))}
     if options.stem and options.stem not in stems:
         raise Refused(f"--stem {options.stem}: there is no such exercise")
     people = roster(options.roster)

@@ -1,7 +1,6 @@
 """What the tests share: the book, built once, its pages, and a browser to read them."""
 
 import functools
-import http.server
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ import matplotlib
 import pytest
 from lxml import html
 
-from tools import pdf
+from tools import pdf, serve
 from tools.notebooks import ROOT
 
 matplotlib.use("agg")  # here, not in the environment: notebooks choose for themselves
@@ -42,20 +41,11 @@ def pages(book):
     return {path: html.parse(path).getroot() for path in sorted(paths)}
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 128  # a page asks for many files at once
-
-
 @pytest.fixture(scope="session")
 def site(book):
     """Serve the book on a free port of localhost; return its address."""
-    handler = functools.partial(Quiet, directory=book)
-    with Server(("127.0.0.1", 0), handler) as server:
+    handler = functools.partial(serve.Handler, directory=book)
+    with serve.Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

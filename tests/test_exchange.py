@@ -22,7 +22,7 @@ from grading.people import Refused, folders, roster
 from tools.notebooks import ROOT
 
 STEM = "03_three_stages"
-STEMS = {path.stem for path in (ROOT / "solutions").glob("*/*.ipynb")}
+STEMS = {path.stem: path.stem for path in (ROOT / "solutions").glob("*/*.ipynb")}
 CANVAS = """\
 Student,ID,SIS User ID,SIS Login ID,Section,03_three_stages (77),Essay (78)
     Points Possible,,,,,17,10

@@ -7,6 +7,9 @@
 A derived notebook has its roles written out, numbers on its equations, captions below
 its figures, its sources at its end, and a cell that says what to do where the book's
 package is missing. What a reader has changed in FOLDER is never overwritten.
+
+Which notebooks there are is what the table of contents says: _toc.yml, or the file that
+$STUDENT_TOC names (tools.student), and then no hidden test and no rubric is given out.
 """
 
 import argparse
@@ -32,11 +35,13 @@ import attend
 from tools.notebooks import ROOT, fingerprint, read, text, touched
 
 LAB = ROOT / "notebooks"
+FOR_STUDENTS = "STUDENT_TOC" in os.environ
+TOC = Path(os.environ.get("STUDENT_TOC", ROOT / "_toc.yml"))
 FOLDERS = ("chapters", "exercises", "solutions", "book")
 SAFE = " /:=;,()+*-.@$!~|"  # what an address in a picture need not write in numbers
 DATA = ("*.csv", "*.json", "*.npz", "*.txt")  # as in pyproject.toml
 WHEEL = f"attend-{attend.__version__}-py3-none-any.whl"
-NAME = f"learning-to-attend-{attend.__version__}"
+NAME = f"learning-to-attend-{attend.__version__}{'-students' * FOR_STUDENTS}"
 NEEDED = """\
 import importlib.util
 
@@ -56,7 +61,7 @@ files.bring({names})  # what a cell below reads"""
 START = """\
 # Learning to Attend, edition {version}
 
-All notebooks of the book, and its package. In this folder, with Python 3.11 or newer:
+The notebooks of the book, and its package. In this folder, with Python 3.11 or newer:
 
     python3 -m venv .venv
     .venv/bin/pip install ./{wheel} jupyterlab
@@ -73,7 +78,7 @@ Then open `chapters/`. On Colab, Kaggle or in VS Code the first cell says what t
 @functools.cache
 def pages():
     """Return the pages' paths without suffix, in reading order."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    toc = yaml.safe_load(TOC.read_text(encoding="utf-8"))
     files = [file["file"] for part in toc["parts"] for file in part["chapters"]]
     return [toc["root"], *files]
 
@@ -205,7 +210,7 @@ def plain(source, page):
         if (label := anchor or target) in sections():
             return f"[{words}]({section(label, page)})"
         inside = os.path.normpath(PurePosixPath(page).parent / place)
-        return found[0] if inside.endswith(".ipynb") else words
+        return found[0] if inside.removesuffix(".ipynb") in pages() else words
 
     def tag(found):
         return rf"\tag{{{number(found[1])}}}$$"
@@ -219,6 +224,13 @@ def plain(source, page):
 
 
 # ------------------------------------------------------------------ a notebook
+def without_hidden(source):
+    """Return a cell's text without hidden tests and rubric."""
+    tests = r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?"
+    source = re.sub(tests, "", source, flags=re.M | re.S)
+    return re.sub(r"\n*\*\*Rubric\*\*.*", "", source, flags=re.S).rstrip("\n")
+
+
 def derive(path, place="./"):
     """Return the notebook at the path as one that stands alone.
 
@@ -226,6 +238,9 @@ def derive(path, place="./"):
     """
     notebook = read(path)
     page = path.relative_to(ROOT).as_posix()
+    if FOR_STUDENTS and page.startswith("solutions/"):
+        for cell in notebook.cells:
+            cell.source = without_hidden(cell.source)
     where = WHERE.format(
         "beside it" if place == "./" else "where the zip has it", WHEEL
     )

@@ -2,14 +2,18 @@
 
 - `{downloads}` lists the zip of all notebooks, the package and the PDF, with sizes.
 - A page's download button gives its notebook as `tools.downloads` derives it.
+- The students' edition (`tools.student`) has no hidden test, and no link to a page that
+  it leaves out.
 """
 
 import filecmp
 import os
+import re
 import shutil
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import nbformat
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -34,7 +38,7 @@ def of_this_book(app):
 
 def newest():
     """Return when something that a download is made of was last changed."""
-    made_of = [ROOT / "_toc.yml", ROOT / "pyproject.toml", Path(downloads.__file__)]
+    made_of = [downloads.TOC, ROOT / "pyproject.toml", Path(downloads.__file__)]
     for folder in READ:
         made_of += (
             p for p in (ROOT / folder).rglob("*") if "__pycache__" not in p.parts
@@ -54,7 +58,7 @@ def make_downloads(app):
         downloads.wheel(folder)
         downloads.archive(folder)
     shown = folder / PDF.name
-    if PDF.exists() and PDF.stat().st_mtime > changed:
+    if PDF.exists() and not downloads.FOR_STUDENTS and PDF.stat().st_mtime > changed:
         shutil.copy2(PDF, shown)
     else:
         shown.unlink(missing_ok=True)
@@ -77,6 +81,22 @@ def derive_sources(app, error):
         button = Path(app.outdir, "_sources", path.relative_to(ROOT))
         if button.exists() and filecmp.cmp(path, button, shallow=False):
             button.write_text(text(downloads.derive(path)), encoding="utf-8")
+
+
+def leave_out(app, docname, source):
+    """Leave out, for students, hidden tests and links to pages that are left out."""
+    folder = PurePosixPath(docname).parent
+
+    def link(found):
+        page = os.path.normpath(folder / found[2])
+        return found[0] if page in downloads.pages() else found[1]
+
+    source[0] = re.sub(r"\[([^][]*)\]\(([^)#:]+)\.(?:ipynb|md)[^)]*\)", link, source[0])
+    if docname.startswith("solutions/"):
+        notebook = nbformat.reads(source[0], as_version=4)
+        for cell in notebook.cells:
+            cell.source = downloads.without_hidden(cell.source)
+        source[0] = nbformat.writes(notebook)
 
 
 def size(path):
@@ -105,6 +125,8 @@ class Downloads(SphinxDirective):
 
 def setup(app):
     app.add_directive("downloads", Downloads)
+    if downloads.FOR_STUDENTS:
+        app.connect("source-read", leave_out)
     app.connect("builder-inited", make_downloads)
     app.connect("env-get-outdated", list_again)
     app.connect("build-finished", derive_sources)
