@@ -203,7 +203,8 @@ class TwoProcesses:
         mine = {x for x in self.space.keys() & vars(builtins) if x[:1] != "_"}
         mine = {x: self.space[x] for x in mine if callable(self.space[x])}
         mine |= {x: getattr(builtins, x) for x in USUAL if x not in mine}
-        new = {x: y for x, y in mine.items() if y is not USUAL.get(x)}
+        usual = USUAL | self.given
+        new = {x: y for x, y in mine.items() if y is not usual.get(x)}
         for name, value in self.given.items():
             if name in self.space and self.space[name] is not value:
                 new[name] = self.space[name]

@@ -16,7 +16,6 @@ from collections import Counter
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from nbgrader.utils import compute_checksum
 
 from grading.book import place as place_of
 from grading.reading import oddities
@@ -173,6 +172,8 @@ def digest(text, mark=None):
 
 def untouched(cell, text):
     """Say whether a marked cell is as some release had it, by nbgrader's checksum."""
+    from nbgrader.utils import compute_checksum  # slow: the fork server starts before
+
     try:
         made = nbformat.from_dict(cell | {"source": text})
         return made.metadata.nbgrader.checksum == compute_checksum(made)

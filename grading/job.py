@@ -129,7 +129,8 @@ def grade(task):
         try:
             runner(notebook)
         except Exception as error:
-            raise Failed(f"at the cell {runner.at}: {error}") from error
+            cause = str(error) or type(error).__name__
+            raise Failed(f"at the cell {runner.at}: {cause}") from error
         finally:
             learner.close()
     notebook, _ = LimitOutput().preprocess(notebook, {})

@@ -379,18 +379,25 @@ def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_left(
         hand_in(tmp_path, f"student {number}", QUICK, SOLUTIONS[QUICK])
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    start = time.monotonic()
-    assert grade(tmp_path, "--only", QUICK)[0] == 0
+
+    def begun():
+        """Start a run and wait until its folder is there."""
+        run = grade(tmp_path, "--only", QUICK, wait=False)
+        while run.poll() is None and not list((tmp_path / "tmp").iterdir()):
+            time.sleep(0.01)
+        return run
+
+    run, start = begun(), time.monotonic()
+    assert run.communicate() and run.returncode == 0
     whole, before = time.monotonic() - start, rows(tmp_path)
     log = tmp_path / "grades" / "results.jsonl"
     kinds = [signal.SIGKILL] * (20 if ALL else 2) + [signal.SIGINT, signal.SIGTERM]
     left = []
     for number, kind in enumerate(kinds):
         log.unlink()  # from the start; tables and gradebook are there
-        run = grade(tmp_path, "--only", QUICK, wait=False)
-        moment = whole * (0.3 + 0.7 * number / len(kinds))
+        run = begun()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            run.wait(moment)
+            run.wait(whole * number / len(kinds))
         run.send_signal(kind)
         run.communicate(timeout=600)
         left.append(len(list((tmp_path / "tmp").iterdir())))

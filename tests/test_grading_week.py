@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbgrader import api
+from nbgrader import api, utils
 
-from grading import book, execute, intake, job, page
+from grading import book, execute, intake, job, page, people
 from tests.test_answers import grade_id
 from tests.test_grading import PATIENT, needs_sandbox, rows
 from tools.notebooks import ROOT
@@ -342,6 +342,73 @@ def test_what_ordinary_courses_do_works(course):
         assert len(list(csv.DictReader(file))) == 5
 
 
+MORE = [  # what else such courses do, name by name: an answer and its check
+    "%load_ext autoreload\nimport numpy as np\nfrom unittest import mock",
+    "class Stack:\n    def __init__(self):\n        self.items = []\n"
+    "    def push(self, x):\n        self.items.append(x)\n"
+    "    def pop(self):\n        return self.items.pop()",
+    "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2 and s.items == [1]",
+    "def ask():\n    return int(input('n? ')) + 1",
+    "with mock.patch('builtins.input', return_value='4'):\n    assert ask() == 5",
+    "x = 3\nz = np.arange(3)",
+    "%time assert x == 3 and np.allclose(z, [0, 1, 2])",
+    "def shout(word):\n    print(word.upper())",
+    "with mock.patch('builtins.print') as p:\n    shout('a')\n"
+    "p.assert_called_with('A')",
+    "def gen(n):\n    yield from range(n)",
+    "assert list(gen(3)) == [0, 1, 2]",
+    "total = 0\ndef count():\n    global total\n    total += 1\n    return total",
+    "total = 10\nassert count() == 11",
+]
+
+
+def test_names_with_spaces_and_whatever_else_courses_do(tmp_path):
+    pairs = enumerate(zip(MORE[1::2], MORE[2::2], strict=True))
+    cells = [code("%%capture out\nprint(1)"), code(MORE[0])]
+    for n, (source, test) in pairs:
+        cells += [answer(f"answer-{n}", source), check(f"check-{n}", test)]
+    for place in ("source", "submitted/one"):
+        write(tmp_path / place / "week 1" / "Problem 1.ipynb", cells)
+    result, said = grade(tmp_path)
+    assert result == 0 and len(rows(tmp_path)) == 6, said
+    assert {row["points"] for row in rows(tmp_path)} == {"1"}, rows(tmp_path)
+
+
+def test_what_ordinary_courses_may_do_opens_no_door(tmp_path):
+    hidden = "### BEGIN HIDDEN TESTS\nsecret = 5\nsum = lambda x: 7\n"
+    cells = [
+        answer("share", "def share():\n    return 0.5"),
+        check("check-share", "share()"),  # partial credit
+        answer("hide", "def hide():\n    return 1"),
+        check("check-hide", f"{hidden}assert hide() == 1\n### END HIDDEN TESTS"),
+    ]
+    write(tmp_path / "source" / "doors" / "doors.ipynb", cells)
+    wrong = {"share": "def share():\n    return 0", "hide": "hide = abs"}
+    peek = "def hide():\n    sums = [str(sum), sum.__name__, sum([1])]\n"
+    peek += "    return 1 if 'secret' in globals() or 'lambda' in str(sums) else 0"
+    given = {
+        "honest": ({}, {"share": 0.5, "hide": 1}),
+        "nan": ({"share": "def share():\n    return float('nan')"}, {"share": 0}),
+        "much": ({"share": "def share():\n    return 1e9"}, {"share": 1}),
+        "debt": ({"share": "def share():\n    return -5"}, {"share": 0}),
+        "peeks": ({"hide": peek}, {"hide": 0}),
+        "forged": (wrong | {"check-hide": "pass"}, {"share": 0, "hide": 0}),
+    }
+    for who, (answers, _) in given.items():
+        made = [nbformat.from_dict(json.loads(json.dumps(cell))) for cell in cells]
+        for cell in made:
+            cell.source = answers.get(grade_id(cell), cell.source)
+            mark = cell.metadata.nbgrader
+            mark["checksum"] = utils.compute_checksum(cell)
+        write(tmp_path / "submitted" / who / "doors" / "doors.ipynb", made)
+    result, said = grade(tmp_path)
+    assert result == 0, said
+    found = {(r["student"], r["exercise"]): float(r["points"]) for r in rows(tmp_path)}
+    for who, (_, points) in given.items():
+        for exercise, wanted in points.items():
+            assert found[who, exercise] == wanted, (who, exercise, rows(tmp_path))
+
+
 def test_an_internal_failure_names_the_cell(tmp_path, monkeypatch):
     path = tmp_path / "source" / "week2" / "words.ipynb"
     write(path, COURSE["words"])
@@ -538,6 +605,18 @@ def test_answers_that_resemble_each_other_are_a_hint(course):
     first, *rest = run.stdout.splitlines()
     assert "100% of" in first and first.endswith("quadruple: other | right")
     assert "1 pairs to look at" in rest[-1] and "never a proof" in rest[-1]
+
+
+def test_the_roster_says_what_the_tables_call_a_learner(tmp_path):
+    path = tmp_path / "roster"
+    path.write_text("Ada Lovelace\n张伟\t 0815\n\n")
+    assert people.enrolled(path) == {"Ada Lovelace": "", "张伟": "0815"}
+    path.write_text(
+        "First name;Surname;ID number;Email address\nAda;Lovelace;17;a@b.c\n"
+    )
+    assert people.enrolled(path) == {"Ada Lovelace": "17"}
+    path.write_text('Student,ID,SIS Login ID\n"Lovelace, Ada",4711,ada\nWei,5,\n')
+    assert people.enrolled(path) == {"Ada Lovelace": "ada", "Wei": "5"}
 
 
 def test_a_check_that_was_mended_reaches_the_gradebook(tmp_path):
