@@ -102,6 +102,18 @@ def test_parameters_are_counted_and_equal_within_five_percent():
     assert max(first, second) / min(first, second) < 1.05
 
 
+def test_there_are_enough_trainings_for_a_frontier():
+    """Different widths and budgets of both models, the searches counted."""
+    fields = "score", "values", "pairs", "longest", "word_dropout", "reverse", "corpus"
+    usual = {attending(0).setting(fields), plain(0).setting(fields)}
+    runs = [experiments.read(line) for line in lines()]
+    runs = [run for run in runs if run.setting(fields) in usual]
+    assert len(runs) >= 40
+    for model in ("with", "without"):
+        corners = {(run.width, run.tokens) for run in runs if run.model == model}
+        assert len(corners) >= 3
+
+
 def cheapest(wanted):
     """Return the line of the run that costs least among those wanted."""
     found = filter(wanted, lines())
@@ -225,7 +237,7 @@ def test_both_models_are_searched_alike_and_once_for_all_seeds():
     for model in ("with", "without"):
         tried = [run.rate for run in runs if run.model == model and run.seed == TUNING]
         assert tuple(tried) == experiments.RATES
-    assert [run.rate for run in runs if run.seed != TUNING] == [0.0] * 6
+    assert [run.rate for run in runs if run.seed != TUNING] == [0.0] * 10
 
 
 def test_the_plan_takes_the_rate_that_was_found():
@@ -323,7 +335,7 @@ def everything():
         m(TUNING, rate=r) for m in (attending, plain) for r in experiments.RATES
     ]
     return {*searches} | {
-        model(seed, rate=4e-3) for model in (attending, plain) for seed in range(3)
+        model(seed, rate=4e-3) for model in (attending, plain) for seed in range(5)
     }
 
 
@@ -345,12 +357,12 @@ def whole(folder):
 def test_all_is_run_once(small, jobs):
     start, folder = small
     failed, executed = start(jobs=jobs)
-    assert not failed and len(executed) == 16
+    assert not failed and len(executed) == 20
     assert whole(folder) == set(executed) == everything()
     assert start() == (set(), []), "and not again"
 
 
-@pytest.mark.parametrize("power", [0, 1, 4, 5, 9, 12, 15])
+@pytest.mark.parametrize("power", [0, 1, 4, 5, 9, 12, 19])
 def test_what_was_interrupted_goes_on_where_it_stopped(small, power):
     start, folder = small
     _, first = start(power)
@@ -363,7 +375,7 @@ def test_a_run_that_raises_loses_no_other(small, capsys):
     start, folder = small
     bad = attending(1, rate=4e-3)
     failed, executed = start(broken=[bad])
-    assert failed == {bad} and len(executed) == 16
+    assert failed == {bad} and len(executed) == 20
     assert whole(folder) == everything() - {bad}
     said = capsys.readouterr().err
     assert bad.name() in said and "ArithmeticError" in said

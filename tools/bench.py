@@ -1,13 +1,19 @@
 """Time the training of the two models of part III on this machine.
 
-    python -m tools.bench
+    python -m tools.bench [--store]
 
 Prints the target words a second of each model on one thread, the same as a share of
 this machine's matrix products in the same run, and the wall time of both trainings, run
-at once, a process each.
+at once, a process each. With --store it writes chapters/14_pace.csv instead: what a
+million target words cost each model at each width of the experiment. A machine at rest
+and one run for all make these comparable, as the seconds of single trainings are not.
 """
 
+import csv
+import datetime
 import os
+import platform
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -16,7 +22,7 @@ import torch
 
 from attend import training
 from attend.data import corpus
-from tools.experiments import attending, build, plain
+from tools.experiments import FOLDER, WITH, WITHOUT, attending, build, plain
 
 BOTH = {"with attention": attending(0), "without attention": plain(0)}
 
@@ -56,6 +62,28 @@ def whole(run):
     return time.perf_counter() - begin
 
 
+def store(rounds=3, tokens=100_000):
+    """Write the processor seconds of a million target words, the best of the rounds."""
+    vocabularies, pairs = corpus.vocabularies(), corpus.splits().train[:8_000]
+    runs = [attending(0, width) for width in sorted({width for width, _ in WITH})]
+    runs += [plain(0, width) for width in sorted({width for width, _ in WITHOUT})]
+    best = dict.fromkeys(runs, float("inf"))
+    for _ in range(rounds):
+        for run in runs:  # they take turns
+            begin = time.process_time()
+            training.train(build(run), pairs, vocabularies, tokens=tokens)
+            seconds = (time.process_time() - begin) * 1e6 / tokens
+            best[run] = min(best[run], seconds)
+    where = f"{platform.system()} {platform.machine()}, one thread"
+    with open(FOLDER / "14_pace.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["model", "width", "seconds", "machine", "date", "torch"])
+        for run, seconds in best.items():
+            found = run.model, run.width, f"{seconds:.2f}", where
+            version = torch.__version__.partition("+")[0]
+            writer.writerow([*found, datetime.date.today().isoformat(), version])
+
+
 def operations(model):
     """Return how many operations a target word costs in training, about: 6 a parameter.
 
@@ -68,6 +96,9 @@ def operations(model):
 def main():
     os.environ["TQDM_DISABLE"] = "1"
     torch.set_num_threads(1)
+    if "--store" in sys.argv[1:]:
+        store()
+        return
     peak = matmul()
     print(f"matrix products, one thread: {peak:.0f} billion operations a second")
     for name, run in BOTH.items():
