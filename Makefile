@@ -62,8 +62,9 @@ test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
-experiments: $(VENV)/.ready ## run what chapters 14, 16 and 17 report and is not there yet (six hours or more; goes on where it stopped)
+experiments: $(VENV)/.ready ## run what chapters 14 to 17 report and is not there yet (six hours or more; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments $(PARTS) --jobs $(JOBS)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.four_task_runs --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.transformer_runs --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.one_sequence_runs
 	@OMP_NUM_THREADS=1 $(PY) -m tools.real_sentences

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from attend.guard import guarded_module, tensors
 from attend.layers import Additive, AttentionLayer
@@ -107,3 +108,77 @@ class WordsAsValues(WithAttention):
         states, C = self.encoder(source)
         words = self.encoder.embedding(source)  # new
         return (states, words), torch.tanh(self.first(C))[None]
+
+
+# ---------------------------------------------------------------- chapter 15
+
+
+class Pointer(nn.Module):
+    """Answer with a word of the source: the values are the words themselves.
+
+    source (B, S) → logits (B, words), weights (B, S) (Vinyals et al., 2015).
+    """
+
+    def __init__(self, words, width=64):
+        super().__init__()
+        self.words, self.encoder = words, Encoder(words, width)
+        score = Additive(width, width, 16)
+        self.attention = AttentionLayer(score, width, words, combine=False)
+
+    def forward(self, source):
+        h, C = self.encoder(source)  # states (B, S, D), C (B, D)
+        V = F.one_hot(source, self.words).float()  # (B, S, words)
+        chances, weights = self.attention(C[:, None], h, V)  # (B, 1, words), (B, 1, S)
+        return torch.log(chances[:, 0] + 1e-9), weights[:, 0]
+
+
+class Pooling(nn.Module):
+    """Choose a class: one learned query looks at every source.
+
+    source (B, S) → logits (B, classes), weights (B, S) (Yang et al., 2016).
+    """
+
+    def __init__(self, words, classes, width=64):
+        super().__init__()
+        self.encoder = Encoder(words, width)
+        self.query = nn.Parameter(torch.randn(1, width))
+        score = Additive(width, width, 16)
+        self.attention = AttentionLayer(score, width, width, classes, combine=False)
+
+    def forward(self, source):
+        h, _ = self.encoder(source)
+        logits, weights = self.attention(self.query, h, h)  # (B, 1, classes), (B, 1, S)
+        return logits[:, 0], weights[:, 0]
+
+
+class OneVector(nn.Module):
+    """Choose a word or a class without attention: source (B, S) → logits (B, words)."""
+
+    def __init__(self, words, classes, width=62):
+        super().__init__()
+        self.encoder = Encoder(words, width)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, source):
+        _, C = self.encoder(source)
+        return self.output(C), None
+
+
+def loss_of_answer(model, source, target, *_):
+    """Cross-entropy of the one word to be answered: target (B, 3), BOS word EOS."""
+    logits, _ = model(source)
+    return F.cross_entropy(logits, target[:, 1])
+
+
+class States(Pointer):
+    """A pointer whose values are states again, with an output layer for the words."""
+
+    def __init__(self, words, width=64):
+        super().__init__(words, width)
+        score = Additive(width, width, 16)
+        self.attention = AttentionLayer(score, width, width, words, combine=False)
+
+    def forward(self, source):
+        h, C = self.encoder(source)
+        logits, weights = self.attention(C[:, None], h, h)
+        return logits[:, 0], weights[:, 0]

@@ -123,15 +123,17 @@ def train(
     fast=True,
     word_dropout=0.0,
     rate=RATE,
+    cost=loss_of,
     **options,
 ):
     """Train the model in place; return the loss of every step (steps,), in nats.
 
     `watch(step)` is called before each step and once at the end. Meanwhile the model is
     fast as `attend.speed` has it, unless fast is False. `word_dropout` is that of
-    `loss_of`, `rate` the highest learning rate; the other options are those of
-    `lessons`. Raises FloatingPointError when a loss is not finite, and ValueError when
-    word_dropout is no share or the rate not above 0.
+    `loss_of`, `rate` the highest learning rate, `cost` another loss with the arguments
+    of `loss_of`; the other options are those of `lessons`. Raises FloatingPointError
+    when a loss is not finite, and ValueError when word_dropout is no share or the rate
+    not above 0.
     """
     if not 0 <= word_dropout <= 1:
         raise ValueError(f"word_dropout is {word_dropout}: expected a share, 0 to 1")
@@ -152,7 +154,7 @@ def train(
         for step, (source, target) in enumerate(tqdm(plan, leave=False, disable=quiet)):
             if watch:
                 watch(step)
-            loss = loss_of(model, source, target, word_dropout, draw)
+            loss = cost(model, source, target, word_dropout, draw)
             losses[step] = loss.item()
             if not math.isfinite(losses[step]):
                 words = " ".join(vocabularies[0].decode(source[0].tolist()))
@@ -248,6 +250,21 @@ def translate(
             rows = beam(model, source, most, beam_size)
         for place, row in zip(batch.index, rows.tolist(), strict=True):
             found[place] = tuple(vocabularies[1].decode(row))
+    return found
+
+
+@torch.inference_mode()
+def answer(model, sources, vocabularies, size=250, **options):
+    """Return the likeliest word for each source, as a tuple of one.
+
+    For models source (B, S) → logits (B, words), weights, as in chapter 15. The options
+    are those of `batches`.
+    """
+    found, pairs = [None] * len(sources), [Pair(words, words) for words in sources]
+    for batch in batches(pairs, vocabularies[0], vocabularies[0], size, **options):
+        best = model(torch.from_numpy(batch.source))[0].argmax(dim=-1).tolist()
+        for place, number in zip(batch.index, best, strict=True):
+            found[place] = tuple(vocabularies[1].decode([number]))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Three more tasks for the translators of part III: summaries, questions, dialogues.
+"""More tasks than translation: summaries, questions, dialogues; and chapter 15's four.
 
     >>> train, test = split(questions(13_000, seed=0), test=1_000)
     >>> vocabularies = vocabularies_of(train + test)
@@ -9,40 +9,50 @@ words. So it is trained and measured like a translation, by the same code.
 """
 
 import random
+from typing import NamedTuple
 
-from attend.data.corpus import BUCKETS, Pair, Vocabulary, _integer, _words
+from attend.data.corpus import (
+    BUCKETS,
+    LONGEST,
+    Pair,
+    Vocabulary,
+    _integer,
+    _words,
+    splits,
+)
 
 NAMES = "Tom Jerry Anna Mary Peter Lily Ben Eva Max Nina Sam Zoe".split()
 
 
-def summaries(size, seed=0):
+def summaries(size, seed=0, longest=LONGEST):
     """Return `size` Pairs: a small article → the clause that it calls the main news.
 
     The mark stands before the clause or after it; other clauses may have openings of
     their own. The same seed gives the same pairs everywhere, and a prefix of the list
-    is what a smaller size gives. Sources may repeat (see `split`). Raises TypeError and
-    ValueError for a size or seed that is not an integer or is negative.
+    is what a smaller size gives. `longest` caps the words of a source. Sources may
+    repeat (see `split`). Raises TypeError and ValueError for a number that is not an
+    integer, is negative, or leaves no length.
     """
-    return _pairs(_article, size, seed)
+    return _pairs(_article, size, seed, longest)
 
 
-def questions(size, seed=0):
+def questions(size, seed=0, longest=LONGEST):
     """Return `size` Pairs: facts and a question about one of them → the answer.
 
     Of each person and of each thing one fact is told, so there is one answer.
     Otherwise like `summaries`.
     """
-    return _pairs(_story, size, seed)
+    return _pairs(_story, size, seed, longest)
 
 
-def dialogues(size, seed=0):
+def dialogues(size, seed=0, longest=LONGEST):
     """Return `size` Pairs: a guest books a table → what the waiter says next.
 
     He answers what the guest asked last, if anything, then asks for the first thing
     still missing (people, day, hour, name) or else repeats the booking, as the guest
     corrected it. Otherwise like `summaries`.
     """
-    return _pairs(_booking, size, seed)
+    return _pairs(_booking, size, seed, longest)
 
 
 def split(pairs, test):
@@ -78,6 +88,57 @@ def vocabularies_of(pairs):
     return tuple(Vocabulary.of([pair[side] for pair in pairs]) for side in (0, 1))
 
 
+# The four tasks of chapter 15 ---------------------------------------------------------
+
+
+class Task(NamedTuple):
+    """Three lists of Pairs that share no source, and the two Vocabularies of all."""
+
+    train: list
+    validation: list
+    test: list
+    vocabularies: tuple
+
+
+MOVES = {"people ?": "people", "day ?": "day", "time ?": "time", "name ?": "name"}
+LONG = 25  # words of a source, at most; of a sentence to translate 12
+
+
+def four(size=8_000, validation=500, test=1_000):
+    """Return {name: Task} of four tasks, with about `size` pairs for training.
+
+    "translate" a Chinese sentence into English; "shorten" an article to its main
+    clause; "answer" a question with one word of the facts before it; "decide" what the
+    waiter does next, ask for "people", "day", "time" or "name", or "book". The answers'
+    vocabulary has one word, Ada, that no pair has.
+    """
+    size += validation + test
+    corpus = splits(size, validation=0, test=0, longest=12).train
+    asked = questions(size, longest=LONG)
+    told = dialogues(size, longest=LONG)
+    pairs = {
+        "translate": [Pair(y, x) for x, y, *_ in corpus if len(y) <= 12],
+        "shorten": summaries(size, longest=LONG),
+        "answer": [pair._replace(target=pair.target[-1:]) for pair in asked],
+        "decide": [pair._replace(target=(move(pair.target),)) for pair in told],
+    }
+    found = {}
+    for name, mine in pairs.items():
+        more = [(("Ada",), ("Ada",))] if name == "answer" else []
+        rest, last = split(mine, test)
+        train, chosen_on = split(rest, validation)
+        words = vocabularies_of([*mine, *more])
+        if name == "answer":  # its answers are words of the source
+            words = words[0], words[0]
+        found[name] = Task(train, chosen_on, last, words)
+    return found
+
+
+def move(reply):
+    """Return what a waiter's reply, a sequence of words, asks for, or "book"."""
+    return MOVES.get(" ".join(reply[-2:]), "book")
+
+
 # Drawing ------------------------------------------------------------------------------
 
 
@@ -103,13 +164,15 @@ class _Draw:
         return items[:count]
 
 
-def _pairs(task, size, seed):
+def _pairs(task, size, seed, longest):
     """Return `size` pairs of the task, each of the buckets in turn."""
     size, seed = _integer("size", size, 0), _integer("seed", seed, 0)
+    longest = _integer("longest", longest, BUCKETS[2][1], LONGEST)
+    buckets = [pair for pair in BUCKETS[2:] if pair[1] <= longest]
     draw, found = _Draw(f"{task.__name__} {seed}"), []
     while len(found) < size:
         source, target = (tuple(words.split()) for words in task(draw))
-        first, last = BUCKETS[2 + len(found) % (len(BUCKETS) - 2)]
+        first, last = buckets[len(found) % len(buckets)]
         if first <= len(source) <= last:
             found.append(Pair(source, target))
     return found

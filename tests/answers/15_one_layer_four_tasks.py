@@ -491,6 +491,24 @@ def solve(attention, train, sources, seed=0):
     return training.translate(model, sources, vocabularies)
 
 
+# %% solve wrong: has attention, asked for or not
+def solve(attention, train, sources, seed=0):
+    vocabularies = tasks.vocabularies_of(train)
+    torch.manual_seed(seed)
+    model = seq2seq.WithAttention(*map(len, vocabularies), width=32)
+    training.train(model, train, vocabularies, tokens=40_000)
+    return training.translate(model, sources, vocabularies)
+
+
+# %% solve wrong: never has attention
+def solve(attention, train, sources, seed=0):
+    vocabularies = tasks.vocabularies_of(train)
+    torch.manual_seed(seed)
+    model = seq2seq.WithoutAttention(*map(len, vocabularies), width=32)
+    training.train(model, train, vocabularies, tokens=40_000)
+    return training.translate(model, sources, vocabularies)
+
+
 # %% solve wrong: sorts, and learns nothing
 def solve(attention, train, sources, seed=0):
     return [tuple(sorted(word.upper() for word in source)) for source in sources]

@@ -1,0 +1,206 @@
+"""Run the experiment of chapter 15: what attention is worth in four tasks.
+
+    python -m tools.four_task_runs [--jobs N] [--list]
+
+Each training is a Run and one line of chapters/15_runs.csv, written as soon as it ends.
+A run whose line is there is not repeated, so an interrupted experiment goes on where it
+stopped. Seed 0 searches: it tries every rate and is measured on validation sentences.
+The seeds after it train at the best rate found and are measured on test sentences.
+"""
+
+import argparse
+import csv
+import datetime
+import os
+import platform
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from attend import training
+from attend.data import tasks
+from attend.seq2seq import (
+    OneVector,
+    Pointer,
+    Pooling,
+    States,
+    WithAttention,
+    WithoutAttention,
+    loss_of_answer,
+)
+
+CSV = Path(__file__).parents[1] / "chapters" / "15_runs.csv"
+READS = {  # pairs that a training reads, with repeats
+    "translate": 12_000,
+    "shorten": 5_000,
+    "answer": 5_000,
+    "decide": 1_250,
+}
+RATES = (5e-3, 1.25e-2, 3e-2, 6e-2)  # the highest learning rates that are tried
+SEEDS = (1, 2, 3)  # measured on the test sentences
+
+
+class Run(NamedTuple):
+    """What one training depends on."""
+
+    task: str
+    model: str  # a key of the task's MODELS
+    read: int
+    rate: float
+    seed: int
+
+
+MODELS = {  # sizes of the vocabularies → a model
+    "translate": {"with": WithAttention, "without": WithoutAttention},
+    "shorten": {"with": WithAttention, "without": WithoutAttention},
+    "answer": {
+        "with": lambda words, _: Pointer(words),
+        "without": OneVector,
+        "states": lambda words, _: States(words),
+    },
+    "decide": {"with": Pooling, "without": OneVector},
+}
+CASES = [(task, model) for task, models in MODELS.items() for model in models]
+data = cache(tasks.four)
+
+
+def search():
+    """Return the Runs of seed 0."""
+    return [
+        Run(task, model, READS[task], rate, 0)
+        for task, model in CASES
+        for rate in RATES
+    ]
+
+
+def best(lines):
+    """Return {(task, model, read): rate} by the lines of seed 0, where all are there.
+
+    Of equal rates the first of RATES is taken.
+    """
+    found = {}
+    for line in lines:
+        if line["seed"] == "0":
+            key = line["task"], line["model"], int(line["read"])
+            found.setdefault(key, {})[float(line["rate"])] = float(line["right"])
+    return {
+        key: max(RATES, key=scores.get)
+        for key, scores in found.items()
+        if len(scores) == len(RATES)
+    }
+
+
+def finals(rates):
+    """Return the Runs of the other seeds at the rates found."""
+    order = sorted(rates.items(), key=lambda item: (item[0][2], item[0]))
+    return [Run(*key, rate, seed) for key, rate in order for seed in SEEDS]
+
+
+# Training and measuring ---------------------------------------------------------------
+
+
+def build(run):
+    """Return the untrained model of a Run."""
+    torch.manual_seed(run.seed)
+    *_, vocabularies = data()[run.task]
+    return MODELS[run.task][run.model](*map(len, vocabularies))
+
+
+def execute(run):
+    """Train the model of a Run; return its line."""
+    torch.set_num_threads(1)
+    train, validation, last, vocabularies = data()[run.task]
+    pairs = last if run.seed else validation
+    model, writes = build(run), run.task in ("translate", "shorten")
+    tokens = run.read * np.mean([len(pair.target) + 1 for pair in train])
+    options = {"tokens": float(tokens), "seed": run.seed, "rate": run.rate}
+    if not writes:
+        options["cost"] = loss_of_answer
+    begin = time.process_time()
+    losses = training.train(model, train, vocabularies, **options)
+    seconds = time.process_time() - begin
+    sources = [pair.source for pair in pairs]
+    found = (training.translate if writes else training.answer)(
+        model, sources, vocabularies
+    )
+    right = [mine == pair.target for mine, pair in zip(found, pairs, strict=True)]
+    line = run._asdict() | {
+        "measured on": "test" if run.seed else "validation",
+        "right": round(100 * float(np.mean(right)), 1),
+        "each": np.packbits(right).tobytes().hex(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "loss": round(float(losses[-50:].mean()), 4),
+        "seconds": round(seconds, 1),
+        "machine": f"{platform.system()} {platform.machine()}, one thread",
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch.__version__.partition("+")[0],
+    }
+    return {key: str(value) for key, value in line.items()}
+
+
+def load(path=CSV):
+    """Return the lines of the results, a dict of texts each; none without a file."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def save(lines, path=CSV):
+    """Write the lines so that an interruption leaves the old file whole."""
+    fresh = path.with_suffix(".new")
+    with open(fresh, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    fresh.replace(path)
+
+
+def finished(lines):
+    """Return the Runs that the lines hold."""
+    types = Run.__annotations__.items()
+    return {Run(*(type_(line[key]) for key, type_ in types)) for line in lines}
+
+
+def left(lines):
+    """Return the Runs that are left: the search, and finals whose rate is known."""
+    done = finished(lines)
+    return [run for run in (*search(), *finals(best(lines))) if run not in done]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.four_task_runs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--list", action="store_true", help="say what is left to run")
+    options = parser.parse_args()
+    if options.list:
+        print(*left(load()), sep="\n")
+        return
+    os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            while todo := left(load()):
+                print(f"{len(todo)} runs", flush=True)
+                for run in as_completed([pool.submit(execute, run) for run in todo]):
+                    save([*load(), run.result()])
+                    shown = {k: v for k, v in run.result().items() if k != "each"}
+                    print(*list(shown.values())[:9], file=sys.stderr, flush=True)
+        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+if __name__ == "__main__":
+    main()
