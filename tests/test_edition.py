@@ -39,6 +39,17 @@ def test_every_page_and_the_inventory_name_the_edition(book, pages):
     ]
 
 
+def test_every_page_has_a_description_of_its_own(book, pages):
+    found = {}
+    for path, page in pages.items():
+        if page.xpath("//meta[@http-equiv='Refresh']"):
+            continue  # it only leads to the first page
+        (words,) = page.xpath("//meta[@name='description']/@content")
+        assert 30 < len(words) <= 155, (path.name, words)
+        found.setdefault(words, []).append(path.name)
+    assert all(len(set(names)) == 1 for names in found.values())
+
+
 def test_a_page_says_how_to_cite_the_book(book, pages):
     shown = pages[book / "book" / "cite.html"].xpath("string(//article//pre)")
     entry = " ".join(shown.split())  # a title may go on in the next line

@@ -2,16 +2,19 @@
 
 - Version and date, those of `attend`, stand in the footer and in the inventory.
 - `{cite-this}` shows how to cite the book: what `CITATION.cff` says, as BibTeX.
+- Each page has a description for those who search: how its text begins.
 - With `address` set in `_config.yml`: canonical links, a sitemap, an issue button and a
   button that opens a notebook in Colab. Without it none of them.
 """
 
 import re
 import textwrap
+from html import escape
 from pathlib import Path
 
 import yaml
 from docutils import nodes
+from lxml import html
 from sphinx.util.docutils import SphinxDirective
 
 import attend
@@ -67,6 +70,20 @@ def write_sitemap(app, error):
     target.write_text(head + "\n".join(lines) + "\n</urlset>\n", encoding="utf-8")
 
 
+def describe(app, pagename, templatename, context, doctree):
+    """Describe a page by the first words of its text that hold no formula."""
+    named = {"genindex": "The index", "search": "Search"}
+    title = context.get("title") or named.get(pagename, "")
+    words = f"{title}: a page of Learning to Attend"
+    for paragraph in html.fromstring(context.get("body") or "<p>").iter("p"):
+        plain = " ".join(paragraph.text_content().split())
+        if len(plain) > 60 and not paragraph.xpath(".//*[contains(@class, 'math')]"):
+            words = textwrap.shorten(plain, 155, placeholder=" …")
+            break
+    meta = f'\n<meta name="description" content="{escape(words)}">'
+    context["metatags"] = context.get("metatags", "") + meta
+
+
 class CiteThis(SphinxDirective):
     def run(self):
         path = ROOT / "CITATION.cff"
@@ -87,5 +104,6 @@ def setup(app):
     app.add_config_value("address", "", "html", str)
     app.add_directive("cite-this", CiteThis)
     app.connect("config-inited", name_edition, priority=100)
+    app.connect("html-page-context", describe)
     app.connect("build-finished", write_sitemap)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
