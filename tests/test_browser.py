@@ -266,6 +266,15 @@ def test_no_heading_ends_with_an_empty_line(site, tab):
         assert title < words + 20, width
 
 
+def test_a_margin_note_is_never_cut(site, tab):
+    """A window with one side bar has no margin; there it stands in the text."""
+    tab.goto(f"{site}/chapters/08_self_attention.html", wait_until="load")
+    for width in (800, 1000, 1199, 1200, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        note = tab.locator(".bd-article aside.margin").first.bounding_box()
+        assert note["x"] + note["width"] <= width, width
+
+
 def test_on_a_phone_the_edge_is_faint_beyond_which_a_figure_goes_on(site, new_tab):
     tab = new_tab(viewport={"width": 390, "height": 800})
     tab.goto(f"{site}/chapters/06_masks_and_batches.html", wait_until="load")
