@@ -1,6 +1,8 @@
 """The built book: no warning, nothing from another host, every link leads somewhere."""
 
+import os
 import re
+import subprocess
 from urllib.parse import unquote, urldefrag
 
 import numpy as np
@@ -29,6 +31,22 @@ def test_every_notebook_is_a_page(book):
     for path in notebooks("book", "chapters", "exercises", "solutions"):
         page = book / path.relative_to(ROOT).with_suffix(".html")
         assert page.exists(), f"{path.name} is missing in _toc.yml"
+
+
+def test_no_paragraph_stands_in_a_summary(pages):
+    for path, page in pages.items():
+        assert not page.xpath("//summary//p"), path.name
+
+
+def test_the_nu_html_checker_finds_no_error(pages):
+    """Wants Java, and VNU=…/vnu.jar in the environment (npm install vnu-jar)."""
+    if not (jar := os.environ.get("VNU")):
+        pytest.skip("VNU names no vnu.jar")
+    redirect = "//meta[@http-equiv='Refresh']"
+    paths = [path for path, page in pages.items() if not page.xpath(redirect)]
+    call = ["java", "-Xss32m", "-jar", jar, "--errors-only", "--stdout", *paths]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
 
 
 def test_nothing_is_loaded_from_another_host(pages):

@@ -85,6 +85,9 @@ OFF_MAP = ":not(.map, .map *)"
 FORMULA = re.compile(  # in a line, with what must not stand on another line
     r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
 )
+FOLD = re.compile(  # no <p> may stand in a <summary>
+    r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>'
+)
 EARLY = ["documentation_options", "microscope"]  # what inline scripts need
 WAKE = "<script>globalThis.attendMicroscope?.wakeAll()</script>"  # before it is painted
 WIDE = "330pt"  # a wider figure has words too small for a phone when it shrinks
@@ -557,6 +560,7 @@ def finish_page(app, pagename, templatename, context, doctree):
         r'width="\1" height="\2" loading="lazy"',  # its place is known: nothing jumps
         body,
     )
+    body = FOLD.sub(r'<span class="\1 admonition-title">\2</span>', body)
     body = FORMULA.sub(r'<span class="whole">\g<0></span>', body)
     microscope = re.compile('<figure class="microscope">.*?</figure>', re.DOTALL)
     body = microscope.sub(lambda figure: figure[0] + WAKE, body)
@@ -637,6 +641,7 @@ def trim_styles(app, error):
     theme_css = static / "styles" / "pydata-sphinx-theme.css"
     for path in (theme_css, *static.glob("mystnb.*.css")):
         text = trimmed(path.read_text(encoding="utf-8"), words)
+        text = re.sub(r"\bp(\.(?:admonition-title|collapsed|expanded))", r"\1", text)
         path.write_text(text, encoding="utf-8")
     icons = static / "vendor/fontawesome/webfonts/fa-solid-900.ttf"
     text = theme_css.read_text(encoding="utf-8")
