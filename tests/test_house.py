@@ -48,6 +48,15 @@ def test_every_cell_was_run_and_wrote_no_warning(path):
             assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
 
 
+@pytest.mark.parametrize("path", AUTHORED, ids=name)
+def test_no_output_is_the_address_of_an_object(path):
+    """A cell must not end in torch.manual_seed(…): the page would show a Generator."""
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            shown = output.get("data", output).get("text/plain", "")
+            assert not re.search(r"<[\w.]+ .*at 0x", shown), f"{cell.id}: {shown}"
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_title_says_number_and_idea_of_the_stem(path):
     number, *words = path.stem.split("_")
