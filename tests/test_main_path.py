@@ -13,8 +13,7 @@ import pytest
 from tests.test_house import definitions, name, pictures, sections
 from tools.notebooks import ROOT, notebooks, read
 
-OLD = (14,)  # still in one piece
-CHAPTERS = [p for p in notebooks("chapters") if int(p.stem[:2]) not in OLD]
+CHAPTERS = notebooks("chapters")
 ENDS = ["In short", "You can now", "Exercises", "A closer look"]
 CLOSER = re.compile(r"^## A closer look\b", re.MULTILINE)
 LABEL = re.compile(r"^\(([\w-]+)\)=|\((eq-[\w-]+)\)$", re.MULTILINE)
