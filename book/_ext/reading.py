@@ -257,8 +257,9 @@ def list_terms(app, doctree, docname):
         if {"a-closer-look", "sources"} & set(section["ids"]):
             main = main.replace(section.astext().lower(), "")
     line = nodes.paragraph(classes=["terms"])
-    groups = (True, "Terms of this chapter: "), (False, " In its closer look: ")
+    groups = (True, "Terms of this chapter: "), (False, "In its closer look: ")
     for wanted, named in groups:
+        named = f". {named}" if len(line) else named
         for term, chinese, chapter in TAUGHT.findall(glossary):
             known = chapter == docname and ("term", term) in places
             if not known or (term.lower() in main) != wanted:
@@ -269,6 +270,8 @@ def list_terms(app, doctree, docname):
             line += nodes.reference("", term, refuri=uri, internal=True)
             line += nodes.Text(f" {chinese}")
             named = ", "
+    if len(line):
+        line += nodes.Text(".")
     for section in sections:
         if "you-can-now" in section["ids"] and len(line):
             section += line
