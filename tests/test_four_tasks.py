@@ -78,11 +78,17 @@ def test_pooling_asks_every_source_the_same():
 
 
 @pytest.mark.parametrize(
-    "model",
-    [Pointer(12, 8), States(12, 8), Pooling(12, 12, 8), OneVector(12, 12, 8)],
-    ids=lambda model: type(model).__name__,
+    "make, sizes",
+    [
+        (Pointer, (12, 8)),
+        (States, (12, 8)),
+        (Pooling, (12, 12, 8)),
+        (OneVector, (12, 12, 8)),
+    ],
 )
-def test_models_of_one_word_learn_to_find_the_smallest_word(model):
+def test_models_of_one_word_learn_to_find_the_smallest_word(make, sizes):
+    torch.manual_seed(0)  # not every start learns in so few words
+    model = make(*sizes)
     rng, pairs = random.Random(0), []
     words = corpus.Vocabulary(list("abcdefgh"))
     for _ in range(300):
