@@ -30,6 +30,7 @@ from attend.layers import MultiHeadAttention, causal_mask, sinusoidal_positions
 from attend.pretrained import gguf, smollm2
 from attend.transformer import EncoderLayer, RotaryAttention
 from tools import one_sequence_runs as stored
+from tools import tables
 
 UNHURRIED = settings(deadline=None, max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
@@ -280,7 +281,7 @@ def test_attention_only_is_a_sum_of_what_the_layers_add():
     ids=["induction", "cache"],
 )
 def test_every_planned_run_is_stored_once(name, plan):
-    lines = stored.load(name)
+    lines = tables.load(stored.CHAPTERS / name)
     ends = [line for line in lines if line.get("step", str(stored.STEPS)) == "600"]
     found = [{key: line[key] for key in plan[0]} for line in ends]
     wanted = [{key: str(value) for key, value in one.items()} for one in plan]
@@ -289,14 +290,18 @@ def test_every_planned_run_is_stored_once(name, plan):
 
 
 def test_the_cache_writes_the_same_and_gains_four_times_at_forty_words():
-    lines = stored.load(stored.CACHE)
+    lines = tables.load(stored.CHAPTERS / stored.CACHE)
     assert {line["same"] for line in lines} == {"True"}
     (line,) = (x for x in lines if (x["batch"], x["length"]) == ("32", "40"))
     assert float(line["plain"]) / float(line["cached"]) >= 4
 
 
 def test_two_layers_solve_the_toy_with_every_seed_and_one_layer_with_none():
-    ends = [x for x in stored.load(stored.INDUCTION) if x["step"] == str(stored.STEPS)]
+    ends = [
+        x
+        for x in tables.load(stored.CHAPTERS / stored.INDUCTION)
+        if x["step"] == str(stored.STEPS)
+    ]
     losses = {1: [], 2: []}
     for line in ends:
         losses[int(line["layers"])].append(float(line["loss"]))

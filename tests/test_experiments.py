@@ -15,7 +15,7 @@ import torch
 
 from attend import evidence
 from attend.data import corpus
-from tools import experiments
+from tools import experiments, tables
 from tools.experiments import PARTS, TUNING, Run, attending, next_rates, plain, plan
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 
 @cache
 def lines():
-    found = experiments.load(experiments.table())
+    found = tables.load(experiments.table())
     assert found, "run: make experiments"
     return found
 
@@ -341,7 +341,7 @@ def everything():
 
 def whole(folder):
     """Check that the table and the counts in a folder fit; return the Runs."""
-    runs = [experiments.read(line) for line in experiments.load(folder / "14_runs.csv")]
+    runs = [experiments.read(line) for line in tables.load(folder / "14_runs.csv")]
     results = {run.name() for run in runs if run.seed != TUNING}
     for part in ("validation", "test") if results else ():
         with np.load(folder / f"14_{part}.npz") as stored:
@@ -402,7 +402,7 @@ def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkey
             raise Interrupted
 
     with monkeypatch.context() as torn:
-        torn.setattr(experiments.csv, "DictWriter", Torn)
+        torn.setattr(tables.csv, "DictWriter", Torn)
         start()
     assert (folder / "14_runs.csv").read_bytes() == before
     start()
@@ -416,7 +416,7 @@ def test_counts_of_other_sentences_are_refused(tmp_path):
     other = run._replace(seed=1)
     with pytest.raises(ValueError, match="14_test.npz holds other sentences"):
         experiments.keep(other, line, {"test": (counts, np.full((3, 3), 6))}, tmp_path)
-    assert len(experiments.load(experiments.table(tmp_path))) == 1
+    assert len(tables.load(experiments.table(tmp_path))) == 1
 
 
 # Models that no chapter builds --------------------------------------------------------

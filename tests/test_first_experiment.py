@@ -13,13 +13,13 @@ import torch
 
 from attend.data import corpus
 from tools import first_experiment as experiments
+from tools import tables
 from tools.first_experiment import (
     Run,
     attending,
     build,
     execute,
     finished,
-    load,
     plain,
     plan,
 )
@@ -45,7 +45,7 @@ def of(run, lines):
 
 @pytest.fixture(scope="module")
 def results():
-    return load()
+    return tables.load(experiments.CSV)
 
 
 # What is committed --------------------------------------------------------------------
@@ -181,8 +181,7 @@ def small(tmp_path, monkeypatch):
         "plan": lambda: five,
         "execute": stub,
         "ProcessPoolExecutor": Pool,
-        "load": functools.partial(experiments.load, path),
-        "save": lambda lines, _, save=experiments.save: save(lines, path),
+        "CSV": path,
     }.items():
         monkeypatch.setattr(experiments, name, stand_in)
     monkeypatch.setenv("TQDM_DISABLE", "1")
@@ -194,9 +193,11 @@ def small(tmp_path, monkeypatch):
 def test_an_interrupted_experiment_goes_on_where_it_stopped(small, first):
     five, path, start = small
     assert start(first) == five[:first]
-    assert finished(load(path)) == set(five[:first]), "what is finished is on the disk"
+    assert finished(tables.load(path)) == set(five[:first]), (
+        "what is finished is on the disk"
+    )
     assert start() == five[first:], "what is finished is not done again"
-    assert count(load(path)) == whole(five)
+    assert count(tables.load(path)) == whole(five)
     before = path.read_bytes()
     assert start() == [] and path.read_bytes() == before
 
@@ -228,14 +229,14 @@ def test_a_run_that_fails_stops_those_that_wait(small, monkeypatch):
     monkeypatch.setattr(experiments, "as_completed", as_completed)
     with pytest.raises(FloatingPointError):
         experiments.main()
-    assert finished(load(path)) == {five[0]}
+    assert finished(tables.load(path)) == {five[0]}
     assert begun in (five[:2], five[:3]), "at most the one that had begun went on"
 
 
 def test_many_interruptions_lose_nothing(small):
     five, path, start = small
     executed = [run for _ in range(5) for run in start(1)]
-    assert executed == five and finished(load(path)) == set(five)
+    assert executed == five and finished(tables.load(path)) == set(five)
 
 
 def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkeypatch):
@@ -249,16 +250,16 @@ def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkey
             raise Interrupted
 
     with monkeypatch.context() as torn:
-        torn.setattr(experiments.csv, "DictWriter", Torn)
+        torn.setattr(tables.csv, "DictWriter", Torn)
         assert start() == five[2:3]
     assert path.read_bytes() == before
-    assert start() == five[2:] and finished(load(path)) == set(five)
+    assert start() == five[2:] and finished(tables.load(path)) == set(five)
 
 
 def test_the_table_gives_back_the_very_runs(small):
     five, path, start = small
     start()
-    for line in load(path):
+    for line in tables.load(path):
         (run,) = finished([line])
         assert isinstance(run, Run) and run in five
         assert line["bleu"] == str(run.seed)

@@ -10,6 +10,7 @@ from attend import training
 from attend.data import corpus, tasks
 from attend.seq2seq import OneVector, Pointer, Pooling, States, loss_of_answer
 from tools import four_task_runs as stored
+from tools import tables
 from tools.four_task_runs import READS, SEEDS, Run
 
 
@@ -104,7 +105,7 @@ def test_models_of_one_word_learn_to_find_the_smallest_word(make, sizes):
 
 
 def test_every_planned_run_is_there_once():
-    lines = stored.load()
+    lines = tables.load(stored.CSV)
     done, rates = stored.finished(lines), stored.best(lines)
     assert len(rates) == len(stored.search()) / len(stored.RATES)
     plan = {*stored.search(), *stored.finals(rates)}
@@ -113,7 +114,7 @@ def test_every_planned_run_is_there_once():
 
 
 def test_only_the_final_seeds_saw_the_test_sentences():
-    for line in stored.load():
+    for line in tables.load(stored.CSV):
         final = int(line["seed"]) in SEEDS
         assert line["measured on"] == ("test" if final else "validation")
         each = np.unpackbits(np.frombuffer(bytes.fromhex(line["each"]), np.uint8))
@@ -122,7 +123,10 @@ def test_only_the_final_seeds_saw_the_test_sentences():
 
 
 def test_the_models_compared_are_about_equally_large():
-    size = {(line["task"], line["model"]): line["parameters"] for line in stored.load()}
+    size = {
+        (line["task"], line["model"]): line["parameters"]
+        for line in tables.load(stored.CSV)
+    }
     for task in stored.MODELS:
         share = int(size[task, "without"]) / int(size[task, "with"])
         assert 0.85 < share < 1.15, (task, share)
@@ -130,7 +134,9 @@ def test_the_models_compared_are_about_equally_large():
 
 def test_a_stored_run_can_be_repeated():
     run = Run("decide", "without", READS["decide"], 5e-3, 0)
-    (line,) = (line for line in stored.load() if stored.finished([line]) == {run})
+    (line,) = (
+        line for line in tables.load(stored.CSV) if stored.finished([line]) == {run}
+    )
     again = stored.execute(run)
     assert again["parameters"] == line["parameters"]
     assert float(again["right"]) == pytest.approx(float(line["right"]), abs=3)

@@ -19,7 +19,7 @@ from attend.transformer import (
     RotaryTransformer,
     Transformer,
 )
-from tools import transformer_runs
+from tools import tables, transformer_runs
 
 UNHURRIED = settings(deadline=None, max_examples=40)
 seeds, sizes = st.integers(0, 2**32 - 1), st.integers(1, 5)
@@ -245,14 +245,14 @@ def test_the_rate_of_a_training_is_an_option():
 
 
 def test_every_planned_run_is_there_once():
-    lines = transformer_runs.load()
+    lines = tables.load(transformer_runs.CSV)
     done = transformer_runs.finished(lines)
     assert len(done) == len(lines), "a run is there twice"
     assert done == set(transformer_runs.plan()), "run: make experiments"
 
 
 def test_the_stored_sizes_are_those_of_the_models():
-    for line in transformer_runs.load():
+    for line in tables.load(transformer_runs.CSV):
         (run,) = transformer_runs.finished([line])
         model = transformer_runs.build(run)
         assert sum(p.numel() for p in model.parameters()) == int(line["parameters"])
@@ -260,7 +260,9 @@ def test_the_stored_sizes_are_those_of_the_models():
 
 
 def test_the_rate_was_the_best_of_those_tried():
-    lines = [line for line in transformer_runs.load() if line["model"] == "base"]
+    lines = [
+        line for line in tables.load(transformer_runs.CSV) if line["model"] == "base"
+    ]
     tried = {
         float(line["rate"]): float(line["bleu"])
         for line in lines

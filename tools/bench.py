@@ -9,10 +9,7 @@ million target words cost each model at each width of the experiment. A machine 
 and one run for all make these comparable, as the seconds of single trainings are not.
 """
 
-import csv
-import datetime
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +19,7 @@ import torch
 
 from attend import training
 from attend.data import corpus
+from tools import tables
 from tools.experiments import FOLDER, WITH, WITHOUT, attending, build, plain
 
 BOTH = {"with attention": attending(0), "without attention": plain(0)}
@@ -74,14 +72,11 @@ def store(rounds=3, tokens=100_000):
             training.train(build(run), pairs, vocabularies, tokens=tokens)
             seconds = (time.process_time() - begin) * 1e6 / tokens
             best[run] = min(best[run], seconds)
-    where = f"{platform.system()} {platform.machine()}, one thread"
-    with open(FOLDER / "14_pace.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["model", "width", "seconds", "machine", "date", "torch"])
-        for run, seconds in best.items():
-            found = run.model, run.width, f"{seconds:.2f}", where
-            version = torch.__version__.partition("+")[0]
-            writer.writerow([*found, datetime.date.today().isoformat(), version])
+    lines = [
+        {"model": run.model, "width": run.width, "seconds": f"{seconds:.2f}"}
+        for run, seconds in best.items()
+    ]
+    tables.save([line | tables.here() for line in lines], FOLDER / "14_pace.csv")
 
 
 def operations(model):

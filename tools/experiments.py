@@ -18,10 +18,7 @@ on.
 """
 
 import argparse
-import csv
-import datetime
 import os
-import platform
 import sys
 import time
 import traceback
@@ -40,6 +37,7 @@ from torch.nn.utils import rnn
 from attend import evidence, layers, training
 from attend.data import corpus, real_text
 from attend.seq2seq import WithAttention, WithoutAttention, WordsAsValues
+from tools import tables
 
 FOLDER = Path(__file__).parents[1] / "chapters"
 RATES = 1e-3, 2e-3, 4e-3, 8e-3, 16e-3  # the search tries all of them
@@ -565,12 +563,7 @@ def execute(run):
         line[name] = round(values[name], 2) if name in values else ""
     for when, what in (("before", before), ("after", after)):
         line |= {f"{name} {when}": what.get(name, "") for name in SPREADS}
-    line |= {
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__.partition("+")[0],
-    }
+    line |= tables.here()
     return {key: str(value) for key, value in line.items()}, stored
 
 
@@ -586,27 +579,9 @@ def counts_file(run, part, folder=None):
     return (folder or FOLDER) / f"14_{real}{part}.npz"
 
 
-def load(path):
-    """Return the lines of a table, a dict of texts each; none without a file."""
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def save(lines, path):
-    """Write the lines so that an interruption leaves the old file whole."""
-    fresh = path.with_suffix(".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    fresh.replace(path)
-
-
 def read(line):
     """Return the Run of a line."""
-    return Run(*(type_(line[key]) for key, type_ in Run.__annotations__.items()))
+    return tables.read(line, Run)
 
 
 def keep(run, line, stored, folder=None):
@@ -630,7 +605,7 @@ def keep(run, line, stored, folder=None):
         fresh = path.with_suffix(".new.npz")
         np.savez_compressed(fresh, **old | new)
         fresh.replace(path)
-    save([*load(table(folder)), line], table(folder))
+    tables.save([*tables.load(table(folder)), line], table(folder))
 
 
 # The command --------------------------------------------------------------------------
@@ -647,7 +622,7 @@ def work(parts, jobs, folder=None):
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         try:
             while True:
-                lines = load(table(folder))
+                lines = tables.load(table(folder))
                 done = {read(line) for line in lines} | failed
                 left = [run for run in plan(parts, lines) if run not in done]
                 ready = [r for r in left if r.rate and r not in running.values()]
@@ -699,7 +674,7 @@ def main():
             parser.error(f"no part {part!r}: choose from tuning, {', '.join(PARTS)}")
     if not {"real", "real_longer"}.isdisjoint(parts) and not have_real_text():
         parts = [part for part in parts if not part.startswith("real")]
-    lines = load(table())
+    lines = tables.load(table())
     done = {read(line) for line in lines}
     left = [run for run in plan(parts, lines) if run not in done]
     print(

@@ -9,7 +9,6 @@ runs on real text want `make real-data` first, and wait without it.
 """
 
 import argparse
-import csv
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +22,8 @@ import torch
 from attend import layers, training
 from attend.data import corpus, real_text
 from attend.seq2seq import WithAttention, WithoutAttention
-from tools.experiments import VALUES, have_real_text, save
+from tools import tables
+from tools.experiments import VALUES, have_real_text
 
 CSV = Path(__file__).parents[1] / "chapters" / "14_experiments.csv"
 REAL_BUCKETS = ((1, 8), (9, 14), (15, 20), (21, 30), (31, 40))
@@ -160,20 +160,9 @@ def execute(run):
     ]
 
 
-def load(path=CSV):
-    """Return the lines of the results, a dict of texts each; none without a file."""
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def finished(lines):
     """Return the Runs that the lines hold."""
-    return {
-        Run(*(type_(line[k]) for k, type_ in Run.__annotations__.items()))
-        for line in lines
-    }
+    return {tables.read(line, Run) for line in lines}
 
 
 def main():
@@ -186,7 +175,7 @@ def main():
     parser.add_argument("--corpus", metavar="NAME", help="only this one's runs")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
-    done = finished(load())
+    done = finished(tables.load(CSV))
     todo = [run for run in plan() if run not in done]
     if options.corpus:
         todo = [run for run in todo if run.corpus == options.corpus]
@@ -201,8 +190,10 @@ def main():
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         try:
             for run in as_completed([pool.submit(execute, run) for run in todo]):
-                lines = load() + run.result()  # read again: another may write it, too
-                save(lines, CSV)
+                lines = (
+                    tables.load(CSV) + run.result()
+                )  # read again: another may write it, too
+                tables.save(lines, CSV)
                 line = run.result()[-1]
                 print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
         except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost

@@ -9,10 +9,7 @@ The seeds after it train at the best rate found and are measured on test sentenc
 """
 
 import argparse
-import csv
-import datetime
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,6 +32,7 @@ from attend.seq2seq import (
     WithoutAttention,
     loss_of_answer,
 )
+from tools import tables
 
 CSV = Path(__file__).parents[1] / "chapters" / "15_runs.csv"
 READS = {  # pairs that a training reads, with repeats
@@ -138,36 +136,14 @@ def execute(run):
         "parameters": sum(p.numel() for p in model.parameters()),
         "loss": round(float(losses[-50:].mean()), 4),
         "seconds": round(seconds, 1),
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__.partition("+")[0],
     }
+    line |= tables.here()
     return {key: str(value) for key, value in line.items()}
-
-
-def load(path=CSV):
-    """Return the lines of the results, a dict of texts each; none without a file."""
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def save(lines, path=CSV):
-    """Write the lines so that an interruption leaves the old file whole."""
-    fresh = path.with_suffix(".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    fresh.replace(path)
 
 
 def finished(lines):
     """Return the Runs that the lines hold."""
-    types = Run.__annotations__.items()
-    return {Run(*(type_(line[key]) for key, type_ in types)) for line in lines}
+    return {tables.read(line, Run) for line in lines}
 
 
 def left(lines):
@@ -186,15 +162,15 @@ def main():
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
     if options.list:
-        print(*left(load()), sep="\n")
+        print(*left(tables.load(CSV)), sep="\n")
         return
     os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         try:
-            while todo := left(load()):
+            while todo := left(tables.load(CSV)):
                 print(f"{len(todo)} runs", flush=True)
                 for run in as_completed([pool.submit(execute, run) for run in todo]):
-                    save([*load(), run.result()])
+                    tables.save([*tables.load(CSV), run.result()], CSV)
                     shown = {k: v for k, v in run.result().items() if k != "each"}
                     print(*list(shown.values())[:9], file=sys.stderr, flush=True)
         except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost

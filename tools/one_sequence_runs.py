@@ -8,9 +8,7 @@ made again, so what was interrupted goes on where it stopped. The part smollm2 w
 weights that `make real-models` fetches; without them it is left out.
 """
 
-import csv
 import json
-import platform
 import random
 import sys
 import time
@@ -30,42 +28,23 @@ from attend.decoder_only import (
     teach_to_repeat,
 )
 from attend.pretrained.smollm2 import FILE, PACKAGE, START, SmolLM2
+from tools import tables
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
-MACHINE = {
-    "machine": f"{platform.system()} {platform.machine()}, one thread",
-    "python": platform.python_version(),
-    "torch": torch.__version__.partition("+")[0],
-}
-
-
-def load(name):
-    """Return the lines of a stored CSV file, a dict of texts each; none without it."""
-    path = CHAPTERS / name
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def save(name, lines):
-    """Write the lines so that an interruption leaves the old file whole."""
-    fresh = (CHAPTERS / name).with_suffix(".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    fresh.replace(CHAPTERS / name)
+MACHINE = tables.here()
+del MACHINE["date"]  # its tables have no column for it
 
 
 def run_missing(name, plan, execute):
     """Execute each setting of the plan, a dict, whose lines the file does not hold."""
     for setting in plan:
         texts = {key: str(value) for key, value in setting.items()}
-        done = any(texts.items() <= line.items() for line in load(name))
+        done = any(
+            texts.items() <= line.items() for line in tables.load(CHAPTERS / name)
+        )
         if not done:
             lines = [setting | line for line in execute(**setting)]
-            save(name, [*load(name), *lines])
+            tables.save([*tables.load(CHAPTERS / name), *lines], CHAPTERS / name)
             print(name, *lines[-1].values(), flush=True)
 
 

@@ -9,11 +9,7 @@ closed.
 """
 
 import argparse
-import csv
-import datetime
 import os
-import platform
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
@@ -29,7 +25,7 @@ from attend import training, transformer
 from attend.data import corpus
 from attend.layers import causal_mask, sinusoidal_positions
 from attend.seq2seq import WithAttention
-from tools.experiments import save
+from tools import tables
 
 CSV = Path(__file__).parents[1] / "chapters" / "16_runs.csv"
 HALF = training.TOKENS // 2  # target words of a training, half of part III's
@@ -282,27 +278,13 @@ def execute(run):
         "loss": round(float(loss), 4),
     }
     line |= {k: "" if v is None else round(v, 2) for k, v in scores.items()}
-    line |= {
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
-        "date": datetime.date.today().isoformat(),
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "torch": torch.__version__.partition("+")[0],
-    }
+    line |= tables.here()
     return {key: str(value) for key, value in line.items()}
-
-
-def load(path=CSV):
-    """Return the lines of the results, a dict of texts each; none without a file."""
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def finished(lines):
     """Return the Runs that the lines hold."""
-    types = Run.__annotations__.items()
-    return {Run(*(type_(line[key]) for key, type_ in types)) for line in lines}
+    return {tables.read(line, Run) for line in lines}
 
 
 def main():
@@ -314,7 +296,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
-    done = finished(load())
+    done = finished(tables.load(CSV))
     todo = [run for run in plan() if run not in done]
     print(f"{len(done)} runs are done, {len(todo)} are left", flush=True)
     if options.list:
@@ -325,7 +307,7 @@ def main():
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         try:
             for run in as_completed([pool.submit(execute, run) for run in todo]):
-                save([*load(), run.result()], CSV)
+                tables.save([*tables.load(CSV), run.result()], CSV)
                 line = run.result()
                 print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
         except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
