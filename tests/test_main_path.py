@@ -21,7 +21,6 @@ REFERENCE = re.compile(r"\]\(#([\w-]+)\)|\{(?:numref|eq|ref)\}`(?:[^`<]*<)?([\w-
 FORWARD = re.compile(r"\b(will|later|[Nn]ext|until|soon|comes|waits|turns to)\b")
 TERM = re.compile(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`")
 MODULES = ("attention", "layers", "seq2seq", "transformer", "decoder_only")
-SAID = {17: {"split_heads", "merge_heads"}}  # the page itself says what they do
 
 
 def halves(path):
@@ -121,9 +120,6 @@ def test_the_main_path_imports_what_main_paths_before_it_built(path):
                 f"attend.{module}" for module in MODULES
             ]:
                 for alias in node.names:
-                    if alias.name in SAID.get(number(path), ()):
-                        assert f"`{alias.name}`" in prose(halves(path)[0]), alias.name
-                        continue
                     first = built.get(alias.name, 99)
                     assert first < number(path), f"{alias.name}: main path {first}"
 
