@@ -49,9 +49,12 @@ def settings(source):
 def answers(path):
     """Return [(answer, kind, label, text)] of the answers beside a notebook.
 
-    They are for `python -m grading check`, and never handed out.
+    They are for `python -m grading check`, and never handed out. Raises Failed where
+    text stands before the first of them.
     """
     parts = BLOCK.split(path.read_text("utf-8")) if path.exists() else [""]
+    if len(parts) > 1 and parts[0].strip():
+        raise Failed(f"{path}: text before the first answer")
     return list(zip(*[iter(parts[1:])] * 4, strict=True))
 
 

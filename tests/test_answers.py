@@ -13,24 +13,20 @@ one) or pass (all).
 """
 
 import linecache
-import re
 from collections import Counter
 
 import pytest
 
+from grading import release
 from tools.exercises import is_check
 from tools.notebooks import ROOT, notebooks, read
 
-BLOCK = re.compile(r"^# %% (\S+) (wrong|right): (.+)\n", re.MULTILINE)
 SOLUTIONS = {path.stem: read(path) for path in notebooks("solutions")}
 
 
 def answers(stem):
     """Yield (grade_id, kind, label, source) of the alternative answers."""
-    path = ROOT / "tests" / "answers" / f"{stem}.py"
-    parts = BLOCK.split(path.read_text(encoding="utf-8")) if path.exists() else [""]
-    assert not parts[0].strip(), f"{path}: text before the first answer"
-    yield from zip(*[iter(parts[1:])] * 4, strict=True)
+    yield from release.answers(ROOT / "tests" / "answers" / f"{stem}.py")
 
 
 def grade_id(cell):
