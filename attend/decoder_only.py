@@ -35,7 +35,7 @@ class DecoderOnly(nn.Module):
 
     def forward(self, words):
         X = self.embedding(words)  # (B, L, D)
-        X = X + sinusoidal_positions(*X.shape[1:])  # a row of hands a place: (L, D)
+        X = X + sinusoidal_positions(*X.shape[1:])  # a row for each place: (L, D)
         for layer in self.layers:
             X = layer(X, causal_mask(words.shape[1]))  # new: an encoder layer, masked
         return self.output(self.norm(X))

@@ -80,7 +80,7 @@ class PlacedEmbedding(nn.Embedding):
 
     def forward(self, words):
         X = super().forward(words)
-        return X + sinusoidal_positions(*X.shape[1:])  # a row of hands a place: (S, D)
+        return X + sinusoidal_positions(*X.shape[1:])  # a row for each place: (S, D)
 
 
 @guarded_module(forward=tensors.unpadded_words)
