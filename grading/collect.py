@@ -110,15 +110,20 @@ def fresh(folder, name):
     return path
 
 
-def put(folder, stem, data, when):
-    """Put an attempt into a learner's folder; say what became of it."""
+def put(folder, stem, data, when, last=True):
+    """Put an attempt into a learner's folder; say what became of it.
+
+    last: of this learner's in the download; one before it only stays beside.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     target, said = folder / f"{stem}.ipynb", "new"
     if target.exists():
-        older = when < target.stat().st_mtime - 2  # a zip counts in steps of 2 s
+        ahead = when - target.stat().st_mtime  # a zip counts in steps of 2 s
         there = [path.read_bytes() for path in folder.glob("*.ipynb")]
-        if data == target.read_bytes() or (older and data in there):
+        known = data in there and (ahead <= 2 or not last)
+        if known or data == target.read_bytes():
             return "as before"
+        older = ahead < -2 or not last
         said = "older" if older else "again"
         if older:
             target = fresh(folder, target.name)
@@ -188,8 +193,11 @@ def collect(source, people, into, stems, chosen=None):
         raise Refused(f"{source}: nothing to collect{why}")
     rows, lines = ledger(into), []
     before = {tuple(row[k] for k in KEPT) for row in rows}
-    for when, _, path, one, stem, known, data in sorted(found, key=lambda f: f[:3]):
-        said = put(Path(into, one["folder"], stems[stem]), stem, data, when)
+    found.sort(key=lambda f: f[:3])
+    last = {(one["folder"], stem): path for _, _, path, one, stem, *_ in found}
+    for when, _, path, one, stem, known, data in found:
+        folder, best = one["folder"], path == last[one["folder"], stem]
+        said = put(Path(into, folder, stems[stem]), stem, data, when, best)
         told[said] += 1
         late = known[5]
         if re.search(r"\blate\b", one.get("status", "")):

@@ -69,6 +69,12 @@ def of(name):
     return {p.name: p.read_bytes() for p in Path("submitted", name, STEM).iterdir()}
 
 
+def everything(folder):
+    """Return {path: content} of all files below a folder."""
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 # ------------------------------------------------------------------ collect
 def test_canvas_by_name_and_number_late_resubmitted_and_broken(here):
     files = {
@@ -99,6 +105,21 @@ def test_canvas_by_name_and_number_late_resubmitted_and_broken(here):
     assert Path(paths[STEM][-1]).read_bytes() == notebook("new")
     assert {*collect.late_marks("submitted").values()} == {"late, says Canvas"}
     assert {name for name, _ in collect.late_marks("submitted")} == {"Ada Lovelace"}
+    before = everything("submitted")
+    taken("sub.zip", "canvas.csv")  # the same again
+    taken(pack("sub.zip", files, (2030, 2, 9, 8, 0, 0)), "canvas.csv")  # and later
+    assert everything("submitted") == before
+
+
+def test_an_attempt_that_returns_to_the_first_counts(here):
+    name = "lovelaceada_101_900{}_03_three_stages-{}.ipynb"
+    attempts = {name.format(n, n): notebook(text) for n, text in enumerate("ABA", 1)}
+    for day in (1, 1, 2):
+        taken(pack("sub.zip", attempts, (2030, 2, day, 8, 0, 0)), "canvas.csv")
+        assert of("Ada Lovelace") == {
+            f"{STEM}.ipynb": notebook("A"),
+            f"{STEM} (1).ipynb": notebook("B"),
+        }
 
 
 def test_a_later_download_wins_an_older_one_and_the_same_change_nothing(here):
