@@ -137,8 +137,11 @@ def check(options, work, library):
             found = [(True, "the notebook", str(error))]
     for bad, cell, text in found:
         print(f"{path.name}: {cell}: {'error: ' * bad}{text}")
-    if not path.with_suffix(".py").exists():
-        print(f"No {path.with_suffix('.py').name} beside it: no answer was tried")
+    beside = path.with_suffix(".py")
+    if not beside.exists():
+        print(f"No {beside.name} beside it: no answer was tried")
+    elif not release.BLOCK.search(beside.read_text("utf-8-sig")):
+        print(f"{beside.name} holds no answer: no answer was tried, it is handed out")
     errors = sum(bad for bad, *_ in found)
     print(f"{errors} errors" if errors else "In order")
     return 1 if errors else 0

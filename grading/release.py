@@ -14,7 +14,8 @@ from traitlets.config import PyFileConfigLoader
 from grading import intake
 from grading.book import ROOT, named, place
 
-BLOCK = re.compile(r"^# %% (\S+) (wrong|right): (.+)\n", re.M)
+BLOCK = re.compile(r"^# %% (\S+) (wrong|right): (.+)(?:\n|\Z)", re.M)
+HEADER = re.compile(r"^# *%%")  # what begins an answer, well written or not
 HANDED = ".released.json"  # {name: {a release's fingerprint: its cells' hashes}}
 
 
@@ -50,12 +51,32 @@ def answers(path):
     """Return [(answer, kind, label, text)] of the answers beside a notebook.
 
     They are for `python -m grading check`, and never handed out. Raises Failed where
-    text stands before the first of them.
+    text stands before the first of them, or a header is none.
     """
-    parts = BLOCK.split(path.read_text("utf-8")) if path.exists() else [""]
+    text = path.read_text("utf-8-sig") if path.exists() else ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if HEADER.match(line) and not BLOCK.match(line):
+            raise Failed(
+                f"{path}, line {number}: not `# %% ID right: label` or "
+                f"`# %% ID wrong: label`: {line!r}"
+            )
+    parts = BLOCK.split(text)
     if len(parts) > 1 and parts[0].strip():
         raise Failed(f"{path}: text before the first answer")
     return list(zip(*[iter(parts[1:])] * 4, strict=True))
+
+
+def tried(folder):
+    """Return the names of the files in an assignment's folder that hold answers.
+
+    Beside a notebook of the same name each header counts; another file may have cells.
+    """
+    return [
+        path.name
+        for path in folder.glob("*.py")
+        if (path.with_suffix(".ipynb").exists() and answers(path))
+        or BLOCK.search(path.read_text("utf-8-sig"))
+    ]
 
 
 def generate(source, name, folder, whole=False):
@@ -71,8 +92,7 @@ def generate(source, name, folder, whole=False):
     course = CourseDirectory(config=config, root=str(source.parent))
     course.source_directory, course.release_directory = source.name, str(folder)
     course.assignment_id, course.notebook_id = place(name)
-    tried = [x for x in (source / place(name)[0]).glob("*.py") if answers(x)]
-    course.ignore = [*course.ignore, ".*", *(x.name for x in tried)]
+    course.ignore = [*course.ignore, ".*", *tried(source / place(name)[0])]
     made = GenerateAssignment(coursedir=course, config=config)
     made.log = logging.Logger("nbgrader")
     made.log.addHandler(said)

@@ -123,3 +123,52 @@ def test_the_books_own_exercises_are_not_overwritten(folder):
     call = [sys.executable, "-m", "tools.exercises", "--source", folder / "mine"]
     result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode and "name another folder" in result.stderr
+
+
+HEADERS = ["x right : one", "x Right: one", "x right:", "x right", "", "x good: one"]
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Return the path of the page's notebook, alone in a course of its own."""
+    path = tmp_path / "mine" / "temperature" / "temperature.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(written(), path)
+    return path
+
+
+@pytest.mark.parametrize("spaces", ["# %% ", "#%% "])
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_that_is_none_is_named_before_its_answer_is_handed_out(
+    mine, tmp_path, header, spaces
+):
+    for before in ("", "# %% x wrong: two\nx = 2\n"):
+        mine.with_suffix(".py").write_text(f"{before}{spaces}{header}\nx = 1\n")
+        line = before.count("\n") + 1
+        with pytest.raises(release.Failed, match=rf"temperature\.py, line {line}: "):
+            release.generate(mine.parents[1], "temperature", tmp_path / "out")
+        assert not list((tmp_path / "out").rglob("*.py"))
+
+
+def test_answers_are_found_after_a_mark_of_their_encoding_and_at_the_end(mine):
+    path = mine.with_suffix(".py")
+    path.write_text("# %% x right: one\nx = 1\n# %% x wrong: none", "utf-8-sig")
+    kinds = [(kind, label) for _, kind, label, _ in release.answers(path)]
+    assert kinds == [("right", "one"), ("wrong", "none")]
+
+
+def test_another_file_may_have_cells_and_is_handed_out(mine, tmp_path):
+    (mine.parent / "helper.py").write_text("# %% Plot\nx = 1\n")
+    (mine.parent / "tried.py").write_text("# %% x right: one\nx = 1\n")
+    release.generate(mine.parents[1], "temperature", tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out" / "temperature").iterdir()}
+    assert names == {"temperature.ipynb", "helper.py"}
+
+
+@needs_sandbox
+def test_a_check_says_when_a_file_beside_holds_no_answer(mine):
+    mine.with_suffix(".py").write_text("x = 1\n")
+    call = [sys.executable, "-m", "grading", "check", str(mine), *PATIENT]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert "temperature.py holds no answer" in done.stdout, done.stdout + done.stderr
+    assert "no answer was tried" in done.stdout
