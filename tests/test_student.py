@@ -1,5 +1,6 @@
 """The students' edition: no answer, rubric or hidden test that was not given out."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -9,12 +10,12 @@ from datetime import date
 import pytest
 from lxml import html
 
-from tools import exam, student
+from grading import intake
+from tools import downloads, exam, student
 from tools.notebooks import ROOT, notebooks, read
 
 GIVEN = "03_three_stages"
 ANSWER = re.compile(r"### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION", re.S)
-HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)\n *### END HIDDEN TESTS", re.S)
 INSTRUCTORS = {"solutions", "instructor_guide", "write_your_own_exercise"}
 
 
@@ -23,13 +24,25 @@ def squeezed(text):
     return re.sub(r"[\s*_`\\$]|[‘’“”\"']", "", text)
 
 
+def hidden_tests(source):
+    """Yield the text of each hidden test of a cell, without the signs around it."""
+    numbers = intake.hidden(source)
+
+    def is_one(line):
+        return line[0] in numbers and "HIDDEN TESTS" not in line[1]
+
+    for found, lines in itertools.groupby(enumerate(source.split("\n"), 1), is_one):
+        if found:
+            yield "\n".join(line for _, line in lines)
+
+
 def secrets(path):
     """Yield (kind, text) of all that a notebook of solutions has and a student's not.
 
     Of words each piece that is long enough to be nobody else's, without formulas.
     """
     for cell in read(path).cells:
-        yield from (("hidden", text) for text in HIDDEN.findall(cell.source))
+        yield from (("hidden", text) for text in hidden_tests(cell.source))
         mark = cell.metadata.get("nbgrader", {})
         if mark.get("solution") and cell.cell_type == "markdown":
             answer, _, rubric = cell.source.partition("**Rubric**")
@@ -165,3 +178,18 @@ def test_solutions_are_given_out_by_name_and_by_day():
 def test_a_wrong_line_is_named(line):
     with pytest.raises(SystemExit, match=r"list, line 2: "):
         student.released(f"01_what_attention_is\n{line}", date.today(), "list")
+
+
+@pytest.mark.parametrize(
+    "begin", ["### BEGIN HIDDEN TESTS", "    # BEGIN HIDDEN TESTS "]
+)
+@pytest.mark.parametrize(
+    "end", ["\n### END HIDDEN TESTS", "\n### END HIDDEN TESTS ", ""]
+)
+def test_a_hidden_test_is_hidden_however_its_signs_are_written(begin, end):
+    source = f"assert shown\n{begin}\nassert first\nassert second{end}"
+    assert downloads.without_hidden(source) == "assert shown"
+    assert list(hidden_tests(source)) == ["assert first\nassert second"]
+    twice = f"{source}\nassert more\n{source}" if end else source
+    assert "first" not in downloads.without_hidden(twice)
+    assert len(list(hidden_tests(twice))) == (2 if end else 1)

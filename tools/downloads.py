@@ -32,6 +32,7 @@ from pybtex.database import parse_file
 from pybtex.style.formatting.unsrt import Style
 
 import attend
+from grading import intake
 from tools.notebooks import ROOT, fingerprint, read, text, touched
 
 LAB = ROOT / "notebooks"
@@ -226,9 +227,8 @@ def plain(source, page):
 # ------------------------------------------------------------------ a notebook
 def without_hidden(source):
     """Return a cell's text without hidden tests and rubric."""
-    tests = r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?"
-    source = re.sub(tests, "", source, flags=re.M | re.S)
-    return re.sub(r"\n*\*\*Rubric\*\*.*", "", source, flags=re.S).rstrip("\n")
+    shown = intake.visible(source)
+    return re.sub(r"\n*\*\*Rubric\*\*.*", "", shown, flags=re.S).rstrip("\n")
 
 
 def derive(path, place="./"):
