@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from nbgrader.utils import parse_utc
 
 from grading import intake, report
-from grading.book import ROOT, notebooks, place
+from grading.book import ROOT, named, notebooks, place
 from grading.people import Refused, decoded, find, roster
 
 CANVAS = re.compile(r"(?P<who>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<n>\d+)_(?P<file>.+)")
@@ -92,13 +92,29 @@ def recognised(path):
     return None
 
 
-def stem_of(file, stems, chosen=None):
-    """Return the exercise of a file's name; Canvas calls another upload STEM-1."""
+def name_of(file, names, chosen=None, assignment=None):
+    """Return the name of a file's exercise, or None; raise Refused if several have it.
+
+    Canvas calls another upload STEM-1. chosen: the name for whatever is called
+    otherwise; assignment: the folder that the file was in, where the LMS has folders.
+    """
     base, ending = os.path.splitext(file)
-    for name in (base, re.sub(r"-\d+$", "", base), intake.COPY.sub("", base).strip()):
-        if ending.lower() == ".ipynb" and name in stems:
-            return name
-    return chosen if ending.lower() == ".ipynb" else None
+    if ending.lower() != ".ipynb":
+        return None
+    for stem in (base, re.sub(r"-\d+$", "", base), intake.COPY.sub("", base).strip()):
+        fits = [name for name in names if place(name)[1] == stem]
+        fits = [x for x in fits if x == named(assignment, stem)] or fits
+        if len(fits) == 1 or chosen in fits:
+            return fits[0] if len(fits) == 1 else chosen
+        if fits:
+            raise Refused(several(stem, fits))
+    return chosen
+
+
+def several(stem, names):
+    """Return the text that a notebook's name is no exercise's own."""
+    where = " and ".join(place(name)[0] for name in names)
+    return f"{stem} is in {where}: --stem {names[0]}"
 
 
 def fresh(folder, name):
@@ -163,10 +179,10 @@ def stamps(source):
     return found
 
 
-def collect(source, people, into, stems, chosen=None):
+def collect(source, people, into, names, chosen=None):
     """Bring a download into the folder; return the lines that tell of it.
 
-    stems: {notebook: its assignment's folder}; also whether something was set aside.
+    names: the exercises' in the book; also whether something was set aside.
     """
     found, aside, told = [], [], Counter()
     times, given = stamps(source), list(members(source))
@@ -181,11 +197,12 @@ def collect(source, people, into, stems, chosen=None):
             continue
         try:
             one = find(people, *known[:3])
-            stem = stem_of(known[4], stems, chosen)
-            if not stem:
+            folder = path.parent.name if known[0] == "nbgrader" else None
+            name = name_of(known[4], names, chosen, folder)
+            if not name:
                 raise Refused("no notebook of an exercise (--stem names which it is)")
             when = newest if known[0] == "canvas" else times.get(path.parent, when)
-            found.append((when, known[3], str(path), one, stem, known, content(where)))
+            found.append((when, known[3], str(path), one, name, known, content(where)))
         except Refused as error:
             aside.append((path, where, str(error)))
     if not found:
@@ -194,16 +211,17 @@ def collect(source, people, into, stems, chosen=None):
     rows, lines = ledger(into), []
     before = {tuple(row[k] for k in KEPT) for row in rows}
     found.sort(key=lambda f: f[:3])
-    last = {(one["folder"], stem): path for _, _, path, one, stem, *_ in found}
-    for when, _, path, one, stem, known, data in found:
-        folder, best = one["folder"], path == last[one["folder"], stem]
-        said = put(Path(into, folder, stems[stem]), stem, data, when, best)
+    last = {(one["folder"], name): path for _, _, path, one, name, *_ in found}
+    for when, _, path, one, name, known, data in found:
+        assignment, stem = place(name)
+        best = path == last[one["folder"], name]
+        said = put(Path(into, one["folder"], assignment), stem, data, when, best)
         told[said] += 1
         late = known[5]
         if re.search(r"\blate\b", one.get("status", "")):
             late = "late, says Moodle"
         digest = hashlib.sha256(data).hexdigest()
-        row = one["folder"], stem, known[0], known[6], late, digest
+        row = one["folder"], name, known[0], known[6], late, digest
         if row not in before:
             rows.append(dict(zip(KEPT, row, strict=True)))
         try:
@@ -252,10 +270,14 @@ def main(words):
     add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
     add("--stem", help="the exercise that this download is of, however files are named")
     options = parser.parse_args(words)
-    stems = {name: folder for folder, name in map(place, notebooks(options.source))}
-    if options.stem and options.stem not in stems:
-        raise Refused(f"--stem {options.stem}: there is no such exercise")
+    names, chosen = list(notebooks(options.source)), options.stem
+    if chosen and chosen not in names:
+        fits = [name for name in names if place(name)[1] == chosen]
+        if len(fits) != 1:
+            why = several(chosen, fits) if fits else "there is no such exercise"
+            raise Refused(f"--stem {chosen}: {why}")
+        (chosen,) = fits
     people = roster(options.roster)
-    lines, left = collect(options.download, people, options.into, stems, options.stem)
+    lines, left = collect(options.download, people, options.into, names, chosen)
     print(*lines, sep="\n")
     return int(left)

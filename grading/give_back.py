@@ -21,7 +21,7 @@ from pathlib import Path
 
 import nbformat
 
-from grading import report
+from grading import book, report
 from grading.collect import ledger, written
 from grading.people import Refused, roster
 
@@ -143,13 +143,15 @@ def give_back(grades, submitted, out):
         who = names.get(page.relative_to(grades / "feedback").parts[0])
         if who is None:
             continue  # of a run with other people
-        data, row = page.read_bytes(), came.get((who, page.stem))
+        name = book.named(page.parent.name, page.stem)
+        data, row = page.read_bytes(), came.get((who, name))
+        title = name.replace("/", "-")
         if row is None:
-            files[out / who / page.name] = data
+            files[out / who / f"{name}.html"] = data
         elif row["system"] == "canvas":
-            zips[f"canvas-{page.stem}.zip"][row["place"]] = as_notebook(data.decode())
+            zips[f"canvas-{title}.zip"][row["place"]] = as_notebook(data.decode())
         elif row["system"] == "moodle":
-            zips[f"moodle-{page.stem}.zip"][row["place"] + page.name] = data
+            zips[f"moodle-{title}.zip"][row["place"] + page.name] = data
         else:
             files[out / row["place"] / page.name] = data
     files |= {out / name: packed(inside) for name, inside in zips.items()}

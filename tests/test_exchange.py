@@ -194,6 +194,52 @@ def test_what_lies_outside_is_never_written_and_what_is_too_large_not_read(
     }
 
 
+def test_notebooks_of_one_name_in_two_assignments_stay_apart(here, capsys):
+    for week in ("week1", "week2"):
+        Path("source", week).mkdir(parents=True)
+        Path("source", week, "words.ipynb").write_bytes(notebook("source"))
+    pack("sub1.zip", {"lovelaceada_101_9001_words.ipynb": notebook("one")})
+    pack("sub2.zip", {"lovelaceada_101_9002_words-1.ipynb": notebook("two")})
+
+    def run(source, *words):
+        common = "--roster", "canvas.csv", "--source", "source"
+        return collect.main([source, *common, *words])
+
+    ambiguous = "words is in week1 and week2: --stem week1/words"
+    for words in ([], ["--stem", "words"]):
+        with pytest.raises(Refused, match=ambiguous):
+            run("sub1.zip", *words)
+    assert not Path("submitted").exists()
+    run("sub1.zip", "--stem", "week1/words")
+    run("sub2.zip", "--stem", "week2/words")
+    for week, text in {"week1": "one", "week2": "two"}.items():
+        given = Path("nb/103", week, "words.ipynb")  # nbgrader's folders tell which
+        given.parent.mkdir(parents=True)
+        given.write_bytes(notebook(text))
+        for student in ("s1", "s2", "s3"):
+            page = Path("grades/feedback", student, week, "words.html")
+            page.parent.mkdir(parents=True)
+            page.write_text(f"<body>{text}</body>")
+    run("nb")
+    files = everything("submitted")
+    assert files.pop(".collected.csv") and files == {
+        f"{who}/{week}/words.ipynb": notebook(text)
+        for who in ("Ada Lovelace", "Alan Turing")
+        for week, text in {"week1": "one", "week2": "two"}.items()
+    }
+    names = {"s1": "Ada Lovelace", "s2": "Alan Turing", "s3": "张伟"}
+    Path("grades/students.json").write_text(json.dumps(names))
+    give_back.give_back(Path("grades"), Path("submitted"), Path("out"))
+    for week, text, number in (("week1", "one", 9001), ("week2", "two", 9002)):
+        zipped = zipfile.ZipFile(f"out/canvas-{week}-words.zip")
+        (name,) = zipped.namelist()
+        assert str(number) in name and text in zipped.read(name).decode()
+        for folder in (f"feedback/103/{week}", f"张伟/{week}"):
+            page = Path("out", folder, "words.html").read_text()
+            assert page == f"<body>{text}</body>"
+    assert len(everything("out")) == 6
+
+
 def test_an_id_and_a_name_of_two_people_go_to_neither(here):
     files = {"lovelaceada_103_9001_03_three_stages.ipynb": notebook("a")}
     with pytest.raises(Refused, match="the number is Alan Turing's, the name is not"):
