@@ -7,6 +7,7 @@ import sys
 import zipfile
 from datetime import date
 
+import nbformat
 import pytest
 from lxml import html
 
@@ -193,3 +194,48 @@ def test_a_hidden_test_is_hidden_however_its_signs_are_written(begin, end):
     twice = f"{source}\nassert more\n{source}" if end else source
     assert "first" not in downloads.without_hidden(twice)
     assert len(list(hidden_tests(twice))) == (2 if end else 1)
+
+
+@pytest.fixture
+def edition(tmp_path, monkeypatch):
+    """Return a book of one exercise, and what makes its students' edition.
+
+    Nothing is built: what would have been called is kept in the list.
+    """
+    root, called = tmp_path / "a-book", []
+    derived = ROOT / "exercises" / GIVEN / f"{GIVEN}.ipynb"
+    path = root / "exercises" / GIVEN / derived.name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(derived.read_bytes())
+    (root / "solutions").mkdir()
+    (root / "_toc.yml").write_bytes((ROOT / "_toc.yml").read_bytes())
+    monkeypatch.setattr(student, "ROOT", root)
+    monkeypatch.setattr(student, "OUT", root / "_build" / "students")
+
+    def run(call, **_):
+        called.append(call)
+        return subprocess.CompletedProcess(call, 0)
+
+    def made(what, out=student.OUT):
+        monkeypatch.setattr(student.sys, "argv", ["", what, "--out", str(out)])
+        student.main()
+
+    monkeypatch.setattr(student.subprocess, "run", run)
+    return root, made, called
+
+
+@pytest.mark.parametrize("what", ["zip", "book"])
+def test_an_answer_tried_in_exercises_is_not_handed_out(edition, tmp_path, what):
+    root, made, called = edition
+    made(what, tmp_path / "out")
+    assert len(called) == 1
+    remembered = root / "solutions" / ".released.json"
+    before = remembered.read_bytes() if what == "zip" else None
+    (path,) = root.rglob("*.ipynb")
+    notebook = read(path)
+    notebook.cells[-1].source += "\nanswer = 42"
+    nbformat.write(notebook, path)
+    with pytest.raises(SystemExit, match=rf"go to the students.*\n.*{GIVEN}\.ipynb"):
+        made(what, tmp_path / "out")
+    assert len(called) == 1
+    assert before is None or remembered.read_bytes() == before

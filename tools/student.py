@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from grading import release
-from tools.notebooks import ROOT
+from tools.notebooks import ROOT, touched
 
 OUT = ROOT / "_build" / "students"
 INSTRUCTORS = ("book/instructor_guide", "book/write_your_own_exercise")
@@ -75,6 +75,11 @@ def main():
     if Path(text).is_file():
         text, place = Path(text).read_text(encoding="utf-8"), text
     stems = released(text, options.on, place)
+    if mine := touched(ROOT / "exercises"):
+        sys.exit(
+            "These hold somebody's work, which would go to the students. Copy them "
+            "elsewhere, then `git checkout` them:\n" + "\n".join(mine)
+        )
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     toc = out / "_toc.yml"
