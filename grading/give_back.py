@@ -11,6 +11,7 @@ and a folder by name for what came otherwise.
 """
 
 import argparse
+import hashlib
 import html
 import io
 import json
@@ -131,13 +132,22 @@ def packed(files):
     return out.getvalue()
 
 
+def counts(row, submitted):
+    """Say whether a line of the ledger is about the attempt that counts."""
+    assignment, stem = book.place(row["stem"])
+    path = Path(submitted, row["student"], assignment, f"{stem}.ipynb")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return digest == row["sha256"]
+
+
 def give_back(grades, submitted, out):
     """Write the feedback pages where and as an LMS takes them; return what to tell."""
     path = grades / "students.json"
     if not path.exists():
         raise Refused(f"{grades}: no grades are there ({path.name} is missing)")
     names = json.loads(path.read_text(encoding="utf-8"))
-    came = {(row["student"], row["stem"]): row for row in ledger(submitted)}
+    rows = sorted(ledger(submitted), key=lambda row: counts(row, submitted))
+    came = {(row["student"], row["stem"]): row for row in rows}
     zips, files = defaultdict(dict), {}
     for page in sorted((grades / "feedback").glob("*/**/*.html")):
         who = names.get(page.relative_to(grades / "feedback").parts[0])

@@ -386,6 +386,22 @@ def test_pages_go_back_to_where_they_came_from(course):
     assert (out / f"moodle-{STEM}.zip").read_text() == "mine"
 
 
+def test_a_page_goes_to_the_attempt_that_counts_whenever_it_was_collected(here):
+    for number, day in ((9002, 2), (9001, 1)):  # the newer one first
+        name = f"lovelaceada_101_{number}_{STEM}.ipynb"
+        packed = pack("sub.zip", {name: notebook(str(number))}, (2030, 2, day, 8, 0, 0))
+        taken(packed, "canvas.csv")
+    assert of("Ada Lovelace")[f"{STEM}.ipynb"] == notebook("9002")
+    page = Path("grades/feedback/s1", STEM, f"{STEM}.html")
+    page.parent.mkdir(parents=True)
+    page.write_text("<body>page</body>")
+    Path("grades/students.json").write_text(json.dumps({"s1": "Ada Lovelace"}))
+    give_back.give_back(Path("grades"), Path("submitted"), Path("out"))
+    assert zipfile.ZipFile(f"out/canvas-{STEM}.zip").namelist() == [
+        f"lovelaceada_101_9002_{STEM}.ipynb"
+    ]
+
+
 def test_export_refuses_what_an_lms_could_not_import(course, tmp_path):
     bad = tmp_path / "names.csv"
     bad.write_text("name\nAda Lovelace\n")
