@@ -61,8 +61,10 @@ def roster(path):
         one = {field: cell.strip() for field, cell in pairs if field and cell.strip()}
         if "name" not in one:
             one["name"] = f"{one.get('first', '')} {one.get('last', '')}".strip()
-        one["shown"] = " ".join(reversed(one["name"].split(", ", 1)))  # Lovelace, Ada
-        one["shown"] = re.sub(r"[/\\\0]", "_", one["shown"]).strip()
+        shown = " ".join(one["name"].split())  # U+3000 and the like, too
+        shown = " ".join(reversed(shown.split(", ", 1)))  # Lovelace, Ada
+        shown = re.sub(r"[/\\\0]", "_", shown).strip()
+        one["shown"] = "".join(c for c in shown if c.isprintable())
         one["participant"] = re.sub(r"\D", "", one.get("participant", ""))
         parts = [one.get("first", ""), one.get("last", "")]
         names = [one["name"], one["shown"], "".join(parts), "".join(parts[::-1])]

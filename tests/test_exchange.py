@@ -279,6 +279,19 @@ def test_rosters_of_all_systems_name_the_same_folders(here):
     assert folders("twins.csv") == {"Ada (1)", "Ada (2)"}
 
 
+def test_names_with_other_spaces_are_found_by_the_name_that_is_shown(here):
+    names = "田中\u3000花子", "Lovelace,\u00a0Ada", "مهسا\u200cامینی", " Alan  Turing "
+    lines = [f'"{name}",{number}\n' for number, name in enumerate(names, 1)]
+    Path("roster.csv").write_text("Student,ID\n" + "".join(lines), encoding="utf-8")
+    people = roster("roster.csv")
+    shown = ["田中 花子", "Ada Lovelace", "مهساامینی", "Alan Turing"]
+    assert [one["folder"] for one in people] == shown
+    assert [intake.shown(name) for name in shown] == shown
+    assert people[1]["name"] == names[1]  # as the LMS has it
+    taken(pack("s.zip", {f"田中花子_1_9001_{STEM}.ipynb": b"{}"}), "roster.csv")
+    assert of("田中 花子") == {f"{STEM}.ipynb": b"{}"}
+
+
 @pytest.mark.parametrize("source", ["no.zip", "text.zip", "empty.zip", "other.zip"])
 def test_what_is_no_download_is_refused(here, source):
     Path("text.zip").write_text("no zip")
