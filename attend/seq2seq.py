@@ -116,7 +116,7 @@ class WordsAsValues(WithAttention):
 class Pointer(nn.Module):
     """Answer with a word of the source: the values are the words themselves.
 
-    source (B, S) → logits (B, words), weights (B, S) (Vinyals et al., 2015).
+    source (B, S) → logits (B, words), weights (B, S) (Kadlec et al., 2016).
     """
 
     def __init__(self, words, width=64):
@@ -165,7 +165,7 @@ class OneVector(nn.Module):
 
 
 def loss_of_answer(model, source, target, *_):
-    """Cross-entropy of the one word to be answered: target (B, 3), BOS word EOS."""
+    """Mean cross-entropy of a word, in nats: source (B, S), target BOS word EOS."""
     logits, _ = model(source)
     return F.cross_entropy(logits, target[:, 1])
 

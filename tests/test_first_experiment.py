@@ -19,7 +19,6 @@ from tools.first_experiment import (
     attending,
     build,
     execute,
-    finished,
     plain,
     plan,
 )
@@ -35,12 +34,12 @@ def whole(runs):
 
 
 def count(lines):
-    return Counter((*finished([line]), line["words"]) for line in lines)
+    return Counter((*tables.finished([line], Run), line["words"]) for line in lines)
 
 
 def of(run, lines):
     """Return {words: line} of the lines that belong to the Run."""
-    return {line["words"]: line for line in lines if finished([line]) == {run}}
+    return {line["words"]: line for line in lines if tables.read(line, Run) == run}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,7 @@ def test_the_main_comparison_has_five_seeds_of_both_models():
 def test_parameters_are_counted_and_equal_within_five_percent(results):
     counts = {}
     for line in results:
-        (run,) = finished([line])
+        (run,) = tables.finished([line], Run)
         counts.setdefault(run._replace(seed=0), set()).add(int(line["parameters"]))
     assert all(len(sizes) == 1 for sizes in counts.values()), "a seed changes no size"
     for run in (attending(0), plain(0)):
@@ -168,7 +167,7 @@ def small(tmp_path, monkeypatch):
             if runs is not None:
                 raise Interrupted
 
-        monkeypatch.setattr(experiments, "as_completed", some)
+        monkeypatch.setattr(tables, "as_completed", some)
         executed.clear()
         try:
             experiments.main()
@@ -180,10 +179,10 @@ def small(tmp_path, monkeypatch):
     for name, stand_in in {
         "plan": lambda: five,
         "execute": stub,
-        "ProcessPoolExecutor": Pool,
         "CSV": path,
     }.items():
         monkeypatch.setattr(experiments, name, stand_in)
+    monkeypatch.setattr(tables, "ProcessPoolExecutor", Pool)
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setattr("sys.argv", ["experiments", "--jobs", "1"])
     return five, path, start
@@ -193,7 +192,7 @@ def small(tmp_path, monkeypatch):
 def test_an_interrupted_experiment_goes_on_where_it_stopped(small, first):
     five, path, start = small
     assert start(first) == five[:first]
-    assert finished(tables.load(path)) == set(five[:first]), (
+    assert tables.finished(tables.load(path), Run) == set(five[:first]), (
         "what is finished is on the disk"
     )
     assert start() == five[first:], "what is finished is not done again"
@@ -225,18 +224,18 @@ def test_a_run_that_fails_stops_those_that_wait(small, monkeypatch):
         return works(run)
 
     monkeypatch.setattr(experiments, "execute", execute)
-    monkeypatch.setattr(experiments, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(experiments, "as_completed", as_completed)
+    monkeypatch.setattr(tables, "ProcessPoolExecutor", Threads)
+    monkeypatch.setattr(tables, "as_completed", as_completed)
     with pytest.raises(FloatingPointError):
         experiments.main()
-    assert finished(tables.load(path)) == {five[0]}
+    assert tables.finished(tables.load(path), Run) == {five[0]}
     assert begun in (five[:2], five[:3]), "at most the one that had begun went on"
 
 
 def test_many_interruptions_lose_nothing(small):
     five, path, start = small
     executed = [run for _ in range(5) for run in start(1)]
-    assert executed == five and finished(tables.load(path)) == set(five)
+    assert executed == five and tables.finished(tables.load(path), Run) == set(five)
 
 
 def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkeypatch):
@@ -253,14 +252,14 @@ def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkey
         torn.setattr(tables.csv, "DictWriter", Torn)
         assert start() == five[2:3]
     assert path.read_bytes() == before
-    assert start() == five[2:] and finished(tables.load(path)) == set(five)
+    assert start() == five[2:] and tables.finished(tables.load(path), Run) == set(five)
 
 
 def test_the_table_gives_back_the_very_runs(small):
     five, path, start = small
     start()
     for line in tables.load(path):
-        (run,) = finished([line])
+        (run,) = tables.finished([line], Run)
         assert isinstance(run, Run) and run in five
         assert line["bleu"] == str(run.seed)
 

@@ -106,7 +106,7 @@ def test_models_of_one_word_learn_to_find_the_smallest_word(make, sizes):
 
 def test_every_planned_run_is_there_once():
     lines = tables.load(stored.CSV)
-    done, rates = stored.finished(lines), stored.best(lines)
+    done, rates = tables.finished(lines, Run), stored.best(lines)
     assert len(rates) == len(stored.search()) / len(stored.RATES)
     plan = {*stored.search(), *stored.finals(rates)}
     assert done == plan, "run: python -m tools.four_task_runs"
@@ -135,7 +135,7 @@ def test_the_models_compared_are_about_equally_large():
 def test_a_stored_run_can_be_repeated():
     run = Run("decide", "without", READS["decide"], 5e-3, 0)
     (line,) = (
-        line for line in tables.load(stored.CSV) if stored.finished([line]) == {run}
+        line for line in tables.load(stored.CSV) if tables.read(line, Run) == run
     )
     again = stored.execute(run)
     assert again["parameters"] == line["parameters"]

@@ -53,7 +53,7 @@ def test_no_output_is_the_address_of_an_object(path):
     """A cell must not end in torch.manual_seed(…): the page would show a Generator."""
     for cell in code_cells(path):
         for output in cell.outputs:
-            shown = output.get("data", output).get("text/plain", "")
+            shown = output.get("data", {}).get("text/plain", output.get("text", ""))
             assert not re.search(r"<[\w.]+ .*at 0x", shown), f"{cell.id}: {shown}"
 
 

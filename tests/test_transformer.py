@@ -246,14 +246,14 @@ def test_the_rate_of_a_training_is_an_option():
 
 def test_every_planned_run_is_there_once():
     lines = tables.load(transformer_runs.CSV)
-    done = transformer_runs.finished(lines)
+    done = tables.finished(lines, transformer_runs.Run)
     assert len(done) == len(lines), "a run is there twice"
     assert done == set(transformer_runs.plan()), "run: make experiments"
 
 
 def test_the_stored_sizes_are_those_of_the_models():
     for line in tables.load(transformer_runs.CSV):
-        (run,) = transformer_runs.finished([line])
+        (run,) = tables.finished([line], transformer_runs.Run)
         model = transformer_runs.build(run)
         assert sum(p.numel() for p in model.parameters()) == int(line["parameters"])
         assert line["date"] and line["torch"] and line["machine"]
@@ -279,7 +279,7 @@ def test_a_run_can_be_made_again(monkeypatch):
     once, again = transformer_runs.execute(run), transformer_runs.execute(run)
     same = set(once) - {"seconds"}
     assert {key: once[key] for key in same} == {key: again[key] for key in same}
-    assert transformer_runs.finished([once]) == {run}
+    assert tables.finished([once], transformer_runs.Run) == {run}
 
 
 def tiny():

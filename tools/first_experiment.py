@@ -11,9 +11,7 @@ runs on real text want `make real-data` first, and wait without it.
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -160,11 +158,6 @@ def execute(run):
     ]
 
 
-def finished(lines):
-    """Return the Runs that the lines hold."""
-    return {tables.read(line, Run) for line in lines}
-
-
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m tools.first_experiment",
@@ -175,7 +168,7 @@ def main():
     parser.add_argument("--corpus", metavar="NAME", help="only this one's runs")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
-    done = finished(tables.load(CSV))
+    done = tables.finished(tables.load(CSV), Run)
     todo = [run for run in plan() if run not in done]
     if options.corpus:
         todo = [run for run in todo if run.corpus == options.corpus]
@@ -187,18 +180,9 @@ def main():
         return
     os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
     begin = time.time()
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            for run in as_completed([pool.submit(execute, run) for run in todo]):
-                lines = (
-                    tables.load(CSV) + run.result()
-                )  # read again: another may write it, too
-                tables.save(lines, CSV)
-                line = run.result()[-1]
-                print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
-        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for lines in tables.results(execute, todo, options.jobs):
+        tables.save([*tables.load(CSV), *lines], CSV)  # another may have written, too
+        print(f"{time.time() - begin:6.0f} s", *lines[-1].values(), flush=True)
 
 
 if __name__ == "__main__":

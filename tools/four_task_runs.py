@@ -12,9 +12,7 @@ import argparse
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,14 +139,9 @@ def execute(run):
     return {key: str(value) for key, value in line.items()}
 
 
-def finished(lines):
-    """Return the Runs that the lines hold."""
-    return {tables.read(line, Run) for line in lines}
-
-
 def left(lines):
     """Return the Runs that are left: the search, and finals whose rate is known."""
-    done = finished(lines)
+    done = tables.finished(lines, Run)
     return [run for run in (*search(), *finals(best(lines))) if run not in done]
 
 
@@ -165,17 +158,12 @@ def main():
         print(*left(tables.load(CSV)), sep="\n")
         return
     os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            while todo := left(tables.load(CSV)):
-                print(f"{len(todo)} runs", flush=True)
-                for run in as_completed([pool.submit(execute, run) for run in todo]):
-                    tables.save([*tables.load(CSV), run.result()], CSV)
-                    shown = {k: v for k, v in run.result().items() if k != "each"}
-                    print(*list(shown.values())[:9], file=sys.stderr, flush=True)
-        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    while todo := left(tables.load(CSV)):
+        print(f"{len(todo)} runs", flush=True)
+        for line in tables.results(execute, todo, options.jobs):
+            tables.save([*tables.load(CSV), line], CSV)
+            shown = {k: v for k, v in line.items() if k != "each"}
+            print(*list(shown.values())[:9], file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

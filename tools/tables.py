@@ -3,6 +3,8 @@
 import csv
 import datetime
 import platform
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 
 import torch
 
@@ -28,6 +30,22 @@ def save(lines, path):
 def read(line, kind):
     """Return the run of a line: kind is the NamedTuple whose fields the line holds."""
     return kind(*(type_(line[key]) for key, type_ in kind.__annotations__.items()))
+
+
+def finished(lines, kind):
+    """Return the runs that the lines hold."""
+    return {read(line, kind) for line in lines}
+
+
+def results(execute, runs, jobs):
+    """Yield what execute(run) returns, as the runs end, in `jobs` processes."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            for job in as_completed([pool.submit(execute, run) for run in runs]):
+                yield job.result()
+        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def here():

@@ -11,9 +11,7 @@ closed.
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -282,11 +280,6 @@ def execute(run):
     return {key: str(value) for key, value in line.items()}
 
 
-def finished(lines):
-    """Return the Runs that the lines hold."""
-    return {tables.read(line, Run) for line in lines}
-
-
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m tools.transformer_runs",
@@ -296,7 +289,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
     options = parser.parse_args()
-    done = finished(tables.load(CSV))
+    done = tables.finished(tables.load(CSV), Run)
     todo = [run for run in plan() if run not in done]
     print(f"{len(done)} runs are done, {len(todo)} are left", flush=True)
     if options.list:
@@ -304,15 +297,9 @@ def main():
         return
     os.environ["TQDM_DISABLE"] = "1"  # many bars at once say nothing
     begin = time.time()
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            for run in as_completed([pool.submit(execute, run) for run in todo]):
-                tables.save([*tables.load(CSV), run.result()], CSV)
-                line = run.result()
-                print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
-        except BaseException:  # Ctrl-C, too: begin nothing whose results would be lost
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for line in tables.results(execute, todo, options.jobs):
+        tables.save([*tables.load(CSV), line], CSV)
+        print(f"{time.time() - begin:6.0f} s", *line.values(), flush=True)
 
 
 if __name__ == "__main__":
