@@ -17,6 +17,7 @@ import argparse
 import errno
 import hashlib
 import json
+import math
 import os
 import signal
 import sys
@@ -188,6 +189,8 @@ def chosen(options, every, kept):
             kept |= {x: float(weight) if weight else kept.get(x) for x in fits}
         except ValueError:
             refuse(f"--only {text}: {weight!r} is no weight")
+        if weight and not 0 <= float(weight) < math.inf:
+            refuse(f"--only {text}: a weight is 0 or more, and finite")
     if gone := ", ".join(sorted(kept.keys() - every)):
         refuse(f"{options.out}/course.json names {gone}: not in {options.source}")
     return {name: kept[name] for name in every if name in kept}

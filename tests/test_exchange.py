@@ -182,15 +182,25 @@ def test_what_lies_outside_is_never_written_and_what_is_too_large_not_read(
 ):
     monkeypatch.setattr(intake, "MOST", 1000)
     ours = "lovelaceada_101_9001_03_three_stages.ipynb"
-    files = {ours: notebook("a"), "../../evil.ipynb": b"e", "/etc/evil.ipynb": b"e"}
+    outside = str(here / "elsewhere/evil.ipynb")
+    Path("elsewhere").mkdir()
+    files = {ours: notebook("a"), "../../evil.ipynb": b"1", outside: b"2"}
     files["turingalan_103_9002_03_three_stages.ipynb"] = b" " * 1001
     lines, _ = taken(pack("evil.zip", files), "canvas.csv")
     assert any("larger than" in line for line in lines)
     assert not list(here.parent.glob("*.ipynb"))
-    assert not Path("/etc/evil.ipynb").exists()
     assert {p.name for p in Path("submitted").iterdir()} == {
         "Ada Lovelace",
         ".collected.csv",
+    }
+    assert everything(here).keys() == {
+        "canvas.csv",
+        "moodle.csv",
+        "evil.zip",
+        "submitted/.collected.csv",
+        f"submitted/Ada Lovelace/{STEM}/{STEM}.ipynb",
+        "submitted-aside/evil/.._.._evil.ipynb",
+        f"submitted-aside/evil/{outside.replace('/', '_')[-200:]}",
     }
 
 

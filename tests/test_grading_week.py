@@ -518,6 +518,9 @@ def test_only_what_is_released_counts(course, tmp_path):
     assert mine["absent"]["percent"] == "0" and mine["absent"]["needs_manual"] == "no"
     result, said = grade(tmp_path, "--only", "week3", source=source)
     assert result == 2 and "'week3'" in said and "week2/words" in said
+    for weight in ("nan", "inf", "-1", "much"):
+        result, said = grade(tmp_path, "--only", f"week2={weight}", source=source)
+        assert result == 2 and f"week2={weight}" in said
 
 
 def tried(path):

@@ -239,3 +239,45 @@ def test_an_answer_tried_in_exercises_is_not_handed_out(edition, tmp_path, what)
         made(what, tmp_path / "out")
     assert len(called) == 1
     assert before is None or remembered.read_bytes() == before
+
+
+def site(folder):
+    """Put a site and a table of contents of somebody's there; return their files."""
+    (folder / "_build").mkdir(parents=True)
+    files = [folder / "_build" / "page.html", folder / "_toc.yml"]
+    for path in files:
+        path.write_text("theirs", encoding="utf-8")
+    return files
+
+
+@pytest.mark.parametrize("what", ["zip", "book"])
+def test_what_somebody_has_in_the_named_folder_stays(edition, tmp_path, what):
+    root, made, called = edition
+    toc = (root / "_toc.yml").read_bytes()
+    with pytest.raises(SystemExit, match=f"{root}.*name another folder"):
+        made(what, root / "solutions" / "..")
+    files = site(tmp_path / "theirs")
+    with pytest.raises(SystemExit, match="theirs/_build.*name another folder"):
+        made(what, tmp_path / "theirs")
+    assert (root / "_toc.yml").read_bytes() == toc and not called
+    assert [path.read_text(encoding="utf-8") for path in files] == ["theirs"] * 2
+    assert not list((tmp_path / "theirs").glob("students*"))
+    files[0].unlink()
+    files[0].parent.rmdir()
+    made(what, tmp_path / "theirs")
+    assert len(called) == 1 and files[1].read_text(encoding="utf-8") == "theirs"
+
+
+def test_no_page_of_another_choice_stays_in_the_editions_own_folder(edition):
+    root, made, _ = edition
+    page, _ = site(student.OUT)  # an earlier edition's, whose table had another name
+    made("book")
+    assert not page.exists()
+    page.parent.mkdir()
+    page.write_text("ours", encoding="utf-8")
+    made("book")
+    assert page.exists()
+    toc = root / "_toc.yml"
+    toc.write_bytes(toc.read_bytes().replace(b"I. The idea", b"I. Ideas"))
+    made("book")
+    assert not page.exists()

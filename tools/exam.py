@@ -81,8 +81,8 @@ def paper(questions, key=False):
         if kind(question) == "options":
             items = []
             for option in options(question):
-                right = " <b>right.</b> " if option.get("right") else " "
-                why = f"{right}<i>{escape(option['why'])}</i>" if key else ""
+                why = " <b>right.</b>" * (key and option.get("right", False))
+                why += markdown(f"*Why:* {option['why']}") if key else ""
                 items.append(f"<li>{markdown(option['text'])}{why}</li>")
             parts.append(f"<ol class='options'>{''.join(items)}</ol>")
         elif not key:

@@ -81,12 +81,15 @@ def main():
             "elsewhere, then `git checkout` them:\n" + "\n".join(mine)
         )
     out = options.out.resolve()
+    toc, site = out / "students_toc.yml", out / "_build"
+    if out == ROOT.resolve():
+        sys.exit(f"--out: {out} is the book's own folder: name another folder")
+    if site.exists() and not toc.exists() and out != OUT.resolve():
+        sys.exit(f"--out: {site} is not a students' edition's: name another folder")
     out.mkdir(parents=True, exist_ok=True)
-    toc = out / "_toc.yml"
     contents = table_of_contents(stems)
     if not toc.exists() or toc.read_text(encoding="utf-8") != contents:
-        if toc.exists():  # no page of another choice may stay behind
-            shutil.rmtree(out / "_build", ignore_errors=True)
+        shutil.rmtree(site, ignore_errors=True)  # no page of another choice may stay
         toc.write_text(contents, encoding="utf-8")
     call = [sys.executable, "-m", "tools.downloads", "zip", out]
     if options.what == "book":
@@ -97,7 +100,7 @@ def main():
     if done.returncode:
         sys.exit(done.returncode)
     if options.what == "book":
-        print(f"The students' site: {out / '_build' / 'html' / 'index.html'}")
+        print(f"The students' site: {site / 'html' / 'index.html'}")
     else:  # so that the grader tells a student's change from the instructor's
         release.remember(ROOT / "exercises", ROOT / "solutions")
     print(f"Solutions in it: {', '.join(sorted(stems)) or 'none'}")
