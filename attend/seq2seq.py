@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 class WithoutAttention(nn.Module):
     """Translate through one vector C, the same at every step (Cho et al., 2014).
 
-    source (B, S), words (B, T) → logits (B, T, target words), None for the weights.
+    source (B, S), words (B, T) → logits (B, T, target words), None: no weights yet.
     """
 
     def __init__(self, source_words, target_words, width=62):
@@ -43,22 +43,23 @@ class WithoutAttention(nn.Module):
         self.output = nn.Linear(width, target_words)
 
     def start(self, source):
-        """Encode: source (B, S) → C (B, 1, D), the decoder's first state (1, B, D)."""
+        """Encode: source (B, S) → C (B, D), the decoder's first state (1, B, D)."""
         _, C = self.encoder(source)
-        C_steps = C[:, None]  # (B, 1, D): a new axis for the steps
-        state = torch.tanh(self.first(C))[None]  # (1, B, D): one for the GRU's layers
-        return C_steps, state
+        state = torch.tanh(self.first(C))
+        return C, state[None]  # an axis more: nn.GRU may have several layers
 
     def step(self, C, state, words):
         """Go on by T words (B, T) → logits (B, T, target words), None, state."""
-        C = C.expand(-1, words.shape[1], -1)  # (B, 1, D) → (B, T, D)
+        C = C[:, None].expand(-1, words.shape[1], -1)  # (B, T, D): the same T times
         inputs = torch.cat([self.embedding(words), C], dim=-1)  # (B, T, 2D)
         states, state = self.gru(inputs, state)  # s after each word, the last s
         combined = torch.tanh(self.combine(torch.cat([C, states], dim=-1)))
         return self.output(combined), None, state
 
     def forward(self, source, words):
-        return self.step(*self.start(source), words)[:2]
+        C, state = self.start(source)
+        logits, weights, _ = self.step(C, state, words)
+        return logits, weights
 
 
 # ---------------------------------------------------------------- chapter 12
@@ -67,8 +68,8 @@ class WithoutAttention(nn.Module):
 class WithAttention(nn.Module):
     """Translate with a context of its own for every step (Luong et al., 2015).
 
-    Keys and values are the encoder's states. The score is additive unless another is
-    given. source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
+    Keys and values are the encoder's states; the score is additive by default.
+    source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
     """
 
     def __init__(self, source_words, target_words, width=64, score=None):
@@ -90,11 +91,13 @@ class WithAttention(nn.Module):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
         K, V = memory
         Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
-        combined, weights = self.attention(Q, K, V)  # a layer of [context; Q]
+        combined, weights = self.attention(Q, K, V)  # W_c [context; Q], (B, T, S)
         return self.output(torch.tanh(combined)), weights, state
 
     def forward(self, source, words):
-        return self.step(*self.start(source), words)[:2]
+        memory, state = self.start(source)
+        logits, weights, _ = self.step(memory, state, words)
+        return logits, weights
 
 
 # ---------------------------------------------------------------- chapter 13

@@ -210,9 +210,7 @@ def test_without_attention_sees_the_source_through_C_and_nothing_else():
     other, other_state = model.start(numbers(1, 6, seed=5))
     assert not torch.allclose(C, other)
     logits = model.step(C, state, words)[0]
-    close(
-        model.step(C.clone(), torch.tanh(model.first(C[:, 0]))[None], words)[0], logits
-    )
+    close(model.step(C.clone(), torch.tanh(model.first(C))[None], words)[0], logits)
     assert not torch.allclose(model.step(other, other_state, words)[0], logits)
 
 
