@@ -96,7 +96,7 @@ def test_shapes(name, B, S, T):
         close(weights.sum(dim=-1), torch.ones(B, T))
     memory, state = model.start(numbers(B, S))
     assert state.shape == (1, B, D)
-    shapes = {(B, 1, D)} if name == "without" else {(B, S, D)}
+    shapes = {(B, D)} if name == "without" else {(B, S, D)}
     parts = (memory,) if name == "without" else memory
     assert {tuple(part.shape) for part in parts} == shapes
 
