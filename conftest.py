@@ -1,4 +1,7 @@
-"""What holds for every test: no trace of progress bars, help with a stale output."""
+"""What holds for every test: no trace of progress bars, help with a stale output.
+
+And the order: what takes longest comes first, so that all workers end together.
+"""
 
 import difflib
 import os
@@ -7,8 +10,29 @@ from itertools import islice
 from nbval.plugin import IPyNbCell
 
 os.environ["TQDM_DISABLE"] = "1"  # the notebooks' kernels inherit it
+FIRST = (  # longest first; the others take less than half a minute each
+    "tests/test_pdf.py",  # builds the book, which test_browser.py needs, too
+    "chapters/13_reading_the_weights.ipynb",
+    "tests/test_browser.py",
+    "tests/test_answers.py",
+    "chapters/14_with_and_without.ipynb",
+    "chapters/12_attention_in_the_decoder.ipynb",
+    "tests/test_downloads.py",
+    "chapters/11_encoder_decoder.ipynb",
+    "chapters/16_to_the_transformer.ipynb",
+    "tests/redteam/test_redteam.py",
+    "tests/test_grading_week.py",
+    "tests/test_grading.py",
+    "chapters/17_one_sequence.ipynb",
+    "tests/test_student.py",
+)
 SHOWN = 40, 200  # lines of a difference, characters of a line
 failure = IPyNbCell.repr_failure
+
+
+def pytest_collection_modifyitems(items):
+    places = {path: place for place, path in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(FIRST)))
 
 
 def format_output_compare(cell, kind, stored, new):

@@ -118,3 +118,8 @@ def test_the_pdf_is_printed_by_chrome_too(tmp_path, monkeypatch):
     chrome.write_text("")
     chrome.chmod(0o755)
     assert pdf.browser() == str(chrome)
+
+
+def test_what_tests_begin_with_is_there(pytestconfig):
+    plugin = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    assert plugin.FIRST and not [p for p in plugin.FIRST if not (ROOT / p).exists()]
