@@ -126,12 +126,14 @@ class Pointer(nn.Module):
         super().__init__()
         self.words, self.encoder = words, Encoder(words, width)
         score = Additive(width, width, 16)
-        self.attention = AttentionLayer(score, width, words, combine=False)
+        widths = {"query_width": width, "value_width": words}
+        self.attention = AttentionLayer(score, **widths, combine=False)
 
     def forward(self, source):
         h, C = self.encoder(source)  # states (B, S, D), C (B, D)
-        V = F.one_hot(source, self.words).float()  # (B, S, words)
-        chances, weights = self.attention(C[:, None], h, V)  # (B, 1, words), (B, 1, S)
+        V = F.one_hot(source, self.words).float()  # rows with a 1, (B, S, words)
+        Q = C[:, None]  # one query for each source, (B, 1, D)
+        chances, weights = self.attention(Q, h, V)  # (B, 1, words), (B, 1, S)
         return torch.log(chances[:, 0] + 1e-9), weights[:, 0]
 
 
@@ -146,12 +148,14 @@ class Pooling(nn.Module):
         self.encoder = Encoder(words, width)
         self.query = nn.Parameter(torch.randn(1, width))
         score = Additive(width, width, 16)
-        self.attention = AttentionLayer(score, width, width, classes, combine=False)
+        widths = {"query_width": width, "value_width": width, "output_width": classes}
+        self.attention = AttentionLayer(score, **widths, combine=False)
 
     def forward(self, source):
-        h, _ = self.encoder(source)
-        logits, weights = self.attention(self.query, h, h)  # (B, 1, classes), (B, 1, S)
-        return logits[:, 0], weights[:, 0]
+        h, _ = self.encoder(source)  # (B, S, D)
+        # the same query (1, D) meets the states of every source of the batch
+        logits, weights = self.attention(self.query, h, h)
+        return logits[:, 0], weights[:, 0]  # (B, 1, classes) → (B, classes)
 
 
 class OneVector(nn.Module):
