@@ -84,8 +84,9 @@ def mask(scores, allowed):
 def attention(Q, K, V, allowed=None, score=dot):
     """Average the values by how well each key fits the query.
 
-    Q (…, L, Eq), K (…, S, Ek), V (…, S, Ev), score(Q, K) → scores (…, L, S), allowed
-    bool that broadcasts to it, True = may look → context (…, L, Ev), weights (…, L, S).
+    Q (…, L, Eq), K (…, S, Ek), V (…, S, Ev), score(Q, K) → scores (…, L, S),
+    allowed bool that broadcasts to the scores, True = may look
+    → context (…, L, Ev), weights (…, L, S).
     """
     scores = score(Q, K)
     if allowed is not None:

@@ -131,7 +131,7 @@ def padding_mask(lengths, S):
     lengths (B,), whole numbers from 0 to S → allowed (B, 1, S) bool, True = may look.
     """
     places = torch.arange(S, device=lengths.device)
-    return (places < lengths[:, None])[:, None]  # (B, S) → (B, 1, S)
+    return places < lengths[:, None, None]
 
 
 @guarded(tensors.causal_mask)
@@ -186,7 +186,9 @@ class AttentionLayer(nn.Module):
         super().__init__()
         self.score, self.combine, self.dropout = score, combine, nn.Dropout(dropout)
         width = value_width + (query_width if combine else 0)
-        self.linear = nn.Linear(width, output_width) if output_width else nn.Identity()
+        self.linear = nn.Identity()
+        if output_width:
+            self.linear = nn.Linear(width, output_width)
 
     def forward(self, Q, K, V, allowed=None):
         weights = masked_softmax(self.score(Q, K), allowed)  # (…, L, S)
