@@ -83,6 +83,17 @@ def test_of_two_equal_models_the_difference_holds_0():
     assert 0.92 < hits / 200 <= 1
 
 
+def test_a_ratio_holds_the_truth_as_often_as_it_says_and_turns_round():
+    rng, hits = np.random.default_rng(4), 0
+    for _ in range(200):
+        one, other = (made(rng, p, n=60, spread=0.02) for p in (0.6, 0.4))
+        found = evidence.ratio(one, other, "accuracy", draws=60)
+        hits += found.low < 1.5 < found.high
+    assert 0.92 < hits / 200 <= 1
+    back = evidence.ratio(other, one, "accuracy", draws=60)
+    assert np.multiply(found, (back.mean, back.high, back.low)) == pytest.approx(1)
+
+
 def test_the_same_sentences_make_a_difference_surer():
     rng = np.random.default_rng(2)
     one = made(rng, 0.6)

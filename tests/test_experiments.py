@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from attend import evidence
+from attend import evidence, training
 from attend.data import corpus
 from tools import experiments, tables
 from tools.experiments import PARTS, TUNING, Run, attending, next_rates, plain, plan
@@ -391,6 +392,23 @@ def test_a_search_that_raises_stops_its_results_only(small):
     assert everything() - whole(folder) == {bad} | {r for r in left if r.seed != TUNING}
 
 
+def test_a_process_that_is_ended_from_outside_is_no_run_that_raises(small, monkeypatch):
+    start, folder = small
+    stub = experiments.execute
+
+    def ended(run):
+        if run.seed == 3:
+            raise BrokenProcessPool
+        return stub(run)
+
+    monkeypatch.setattr(experiments, "execute", ended)
+    with pytest.raises(SystemExit, match="ended from outside: start again"):
+        start()
+    assert {run.seed for run in whole(folder)} >= {TUNING, 0, 1, 2}
+    monkeypatch.setattr(experiments, "execute", stub)
+    assert start()[0] == set() and whole(folder) == everything()
+
+
 def test_power_that_goes_while_the_table_is_written_spoils_nothing(small, monkeypatch):
     start, folder = small
     start(12)
@@ -449,6 +467,35 @@ def test_what_a_score_may_and_may_not_look_at():
     torch.testing.assert_close(weights["learned scale"], weights["scaled dot"])
     longer = experiments.SCORES["normalised dot"](16)(9 * Q, K / 7).softmax(-1)
     torch.testing.assert_close(longer, weights["normalised dot"], atol=1e-3, rtol=1e-3)
+
+
+def test_the_diagonal_is_followed_whoever_asks_and_whatever_stands_there():
+    model = experiments.build(attending(0, 16, score="diagonal")).eval()
+    sources, words = torch.randint(4, 100, (2, 1, 7)), torch.randint(4, 100, (2, 5))
+    _, weights = model(sources[0], words[:1])
+    _, other = model(sources[1], words[1:])
+    torch.testing.assert_close(weights, other)
+    assert weights[0].argmax(dim=-1).tolist() == [0, 1, 2, 3, 4]
+    with torch.no_grad():
+        model.attention.score.first += 1
+        model.attention.score.slope /= 2
+    assert model(*sources[:1], words[:1])[1][0, ::2].argmax(-1).tolist() == [1, 2, 3]
+    memory, state = model.start(sources[0])
+    for place, word in enumerate(words[0]):  # it counts when it translates, too
+        logits, row, state = model.step(memory, state, word[None, None])
+        expected = model(sources[0], words[:1])
+        torch.testing.assert_close(row[:, 0], expected[1][:, place])
+        torch.testing.assert_close(logits[:, 0], expected[0][:, place])
+
+
+def test_the_short_sentences_alone_are_as_many_as_the_usual_training_has():
+    usual = corpus.splits().train
+    short = [pair for pair in usual if len(pair.source) <= 20]
+    words = [sum(len(p.target) + 1 for p in pairs) for pairs in (short, usual)]
+    for run in experiments.exposure():
+        assert run.longest == 20 and run.pairs == len(short)
+        share = run.tokens / (training.TOKENS * words[0] / words[1])
+        assert 0.9 < share <= 1, "and no more often"
 
 
 def test_spreads_are_those_of_the_queries_and_keys():

@@ -23,6 +23,7 @@ import sys
 import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -138,6 +139,45 @@ class RotaryKeys(layers.General):
         return super().forward(Q, layers.rotary(K))
 
 
+class Diagonal(nn.Module):
+    """Score the places around a + b t at step t, whoever asks and whatever is there.
+
+    steps (…, L, 1), counted from 0, K (…, S, any width) → scores (…, L, S): those of a
+    bell curve whose middle and width are learned, three numbers in all.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.slope, self.log_width = (
+            nn.Parameter(torch.tensor(value)) for value in (0.0, 1.0, 0.0)
+        )
+
+    def forward(self, steps, K):
+        middle = self.first + self.slope * steps  # (…, L, 1)
+        off = (torch.arange(K.shape[-2]) - middle) / self.log_width.exp()
+        return -(off**2) / 2
+
+
+class Steps(WithAttention):
+    """WithAttention whose decoder counts its steps and attends by that number alone.
+
+    The count goes along as the last number of the state.
+    """
+
+    def start(self, source):
+        memory, state = super().start(source)
+        return memory, torch.cat([state, torch.zeros_like(state[..., :1])], dim=-1)
+
+    def step(self, memory, state, words):
+        (K, V), count = memory, state[0, :, -1:, None]  # (B, 1, 1)
+        steps = count + torch.arange(words.shape[1])[:, None]  # (B, T, 1)
+        Q, state = self.gru(self.embedding(words), state[..., :-1].contiguous())
+        weights = self.attention.score(steps, K).softmax(dim=-1)
+        combined = self.attention.linear(layers.join_query(weights @ V, Q))
+        state = torch.cat([state, steps[None, :, -1] + 1], dim=-1)
+        return self.output(torch.tanh(combined)), weights, state
+
+
 class HeadsAndQuery(nn.Module):
     """MultiHeadAttention in the place of an AttentionLayer: the heads' mean weights."""
 
@@ -189,6 +229,7 @@ SCORES = {
     "normalised dot": lambda width: NormalisedDot(),
     "learned scale": LearnedScale,
     "rotary keys": lambda width: RotaryKeys(width, width),
+    "diagonal": lambda width: Diagonal(),
     "4 heads": None,
     "1 head": None,
 }
@@ -277,17 +318,23 @@ LONG = {"tokens": int(7.2 * M)}  # three times the usual training
 
 def longer():
     """Three times the training, and more sentences: what does the loser still gain?"""
-    return [plain(0, 128, pairs=n, **LONG) for n in (30_000, 90_000)]
+    runs = [plain(0, 128, pairs=n, **LONG) for n in (30_000, 90_000)]
+    return runs + [plain(s, 128, pairs=90_000, **LONG) for s in (1, 2)]
+
+
+def wider():
+    """Four times the width, with the whole training."""
+    return [plain(0, 256)]
 
 
 def wide():
     """The dear corners of the frontier."""
     runs = [plain(s, 62, **LONG) for s in range(3)]
-    runs += [plain(s, 256) for s in range(3)]
+    runs += [plain(s, 256) for s in (1, 2)]
     for many in (10_000, 90_000):
         runs += [plain(s, 128, pairs=many) for s in range(3)]
         runs += [attending(s, 64, pairs=many) for s in range(3)]
-    runs += [plain(s, 128, pairs=n, **LONG) for s in (1, 2) for n in (30_000, 90_000)]
+    runs += [plain(s, 128, **LONG) for s in (1, 2)]
     runs += [plain(0, 512, tokens=int(1.2 * M))]
     runs += [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
     return [*runs, plain(0, 256, **LONG)]
@@ -323,6 +370,22 @@ def lengths():
     repair += [attending(s, score="rotary keys", longest=20) for s in range(5)]
     repair += [attending(s, score="general", longest=20) for s in range(5)]
     return runs + repair
+
+
+def diagonal():
+    """A control that no query moves: place t at step t, or nearly so."""
+    return [attending(s, score="diagonal") for s in range(3)]
+
+
+def exposure():
+    """Short sentences only, but no more of them than the usual training has.
+
+    Of its 30,000 pairs 15,000 have at most 20 words, and 0.65 million of its 2.4
+    million words are theirs. Here the long ones are left out, and nothing comes
+    instead. (The 0.6 million words have the rates of the frontier.)
+    """
+    less = {"longest": 20, "pairs": 15_000, "tokens": int(0.6 * M)}
+    return [m(s, **less) for s in range(3) for m in (attending, plain)]
 
 
 def heads():
@@ -361,7 +424,8 @@ def real_longer():
 PARTS = {
     part.__name__: part
     for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
-    + [corners, dropout, heads, reversal, real, wide, real_longer]
+    + [corners, diagonal, exposure, dropout, heads, reversal, real, wider, wide]
+    + [real_longer]
 }
 
 
@@ -472,6 +536,8 @@ def build(run):
         model = VALUES[run.values](*words, run.width, layers.Dot())
         model.attention = HeadsAndQuery(run.width, int(run.score.split()[0]))
         return model
+    if run.score == "diagonal":
+        return Steps(*words, run.width, Diagonal())
     return VALUES[run.values](*words, run.width, SCORES[run.score](run.width))
 
 
@@ -635,6 +701,11 @@ def work(parts, jobs, folder=None):
                     try:
                         line, stored = job.result()
                         keep(run, line, stored, folder)
+                    except BrokenProcessPool:
+                        sys.exit(
+                            "a process was ended from outside: start again, all "
+                            "runs that ended before are stored"
+                        )
                     except Exception:
                         failed.add(run)
                         print(f"raised: {run.name()}", file=sys.stderr)
