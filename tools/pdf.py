@@ -3,8 +3,9 @@
     python -m tools.pdf [HTML FOLDER] [PDF]     by default those that `make pdf` uses
 
 All pages become one page, which headless Chromium prints twice: the first print tells
-on which page each chapter begins, the second has these numbers in its contents. What
-is a question's answer, and why, stands below the questions.
+on which page each chapter begins, the second has these numbers in its contents. The
+first has neither outline nor tags, which take a third of the time. What is a question's
+answer, and why, stands below the questions.
 """
 
 import json
@@ -231,8 +232,8 @@ def main():
                 display_header_footer=True,
                 header_template="<span></span>",
                 footer_template=FOOT,
-                outline=True,
-                tagged=True,
+                outline=again > 0,
+                tagged=again > 0,
             )
             if numbers == (found := beginnings(target, parts)):
                 break
