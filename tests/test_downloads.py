@@ -29,7 +29,7 @@ RAW = re.compile(
 ONE_A_PART = (  # read stored runs, draw, train, show what is stored
     "chapters/01_what_attention_is.ipynb",
     "chapters/03_three_stages.ipynb",
-    "chapters/11_encoder_decoder.ipynb",
+    "chapters/15_one_layer_four_tasks.ipynb",
     "chapters/18_inside_a_real_translator.ipynb",
 )
 EVERY = downloads.chosen()
