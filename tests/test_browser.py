@@ -98,11 +98,11 @@ def settled(tab):
       for (const image of document.images) image.loading = "eager";
       await Promise.all([...document.images].map((image) => image.decode()));
     }""")
-    if tab.locator("link[rel=preload][href*=mathjax]").count():
-        tab.wait_for_function("globalThis.MathJax?.startup?.document")
-        tab.evaluate("MathJax.startup.promise")
+    if tab.locator("script[data-mathjax]").count():
+        tab.evaluate("formulas.all()")
     if tab.locator(".bd-article .math").count():
         assert tab.locator("mjx-container").count()
+        assert not tab.locator(".bd-article .math:not(:has(mjx-container))").count()
     tab.evaluate("""async () => {
       const frame = () => new Promise(requestAnimationFrame);
       for (let n = 0; n < 2; n++) await frame();
@@ -226,6 +226,27 @@ def test_the_largest_element_is_painted_at_once(site, browser, name):
         if 0 < times[-1] < BLINK:
             return
     pytest.fail(f"painted after {sorted(map(round, times))} ms at best")
+
+
+def test_a_formula_is_set_when_it_comes_near_and_all_once_the_reader_moves(
+    site, new_tab
+):
+    """The script that sets them is fetched no earlier: a page can be read at once."""
+    tab, fetched = new_tab(viewport={"width": 412, "height": 823}), []
+    tab.on("request", lambda r: fetched.append(r.url.rsplit("/")[-1]))
+    page = f"{site}/exercises/05_scoring_functions/05_scoring_functions.html"
+    tab.goto(page, wait_until="networkidle")
+    unset = tab.locator(".bd-article .math:not(:has(mjx-container))")
+    count = unset.count()
+    assert count > 5 and "tex-chtml.js" not in fetched
+    unset.first.evaluate("e => e.scrollIntoView({block: 'end', behavior: 'instant'})")
+    until(lambda: not unset.count())
+    assert tab.locator(".bd-article .math mjx-container").count() == count
+
+    tab.goto(page, wait_until="load")
+    tab.keyboard.press("Shift")
+    until(lambda: not unset.count())
+    assert tab.evaluate("scrollY") == 0
 
 
 # ---------------------------------------------------------------- narrow and wide

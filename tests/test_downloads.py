@@ -15,13 +15,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from attend import files
 from tests.conftest import PATIENCE
 from tools import downloads
-from tools.notebooks import ROOT, read
+from tools.notebooks import ROOT, client, notebooks, read
 
 RAW = re.compile(
     r"\{[\w:-]+\}`|\(eq-[\w-]+\)|^\([\w-]+\)=|^`{3,}\{|\]\([^)]*\.md\b|Fig. \?", re.M
@@ -33,6 +34,7 @@ ONE_A_PART = (  # read stored runs, draw, train, show what is stored
     "chapters/18_inside_a_real_translator.ipynb",
 )
 EVERY = downloads.chosen()
+HIDDEN = "outputs_hidden"  # JupyterLab's word for a folded output
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,49 @@ def test_a_caption_follows_its_figure_and_sources_are_written_out():
     assert notebook.cells[place + 1].source.startswith(f"**Fig. {number}.** Attention")
     assert rf"\tag{{{downloads.labels()['eq-03-score']}}}$$" in str(notebook)
     assert "Neural machine translation by jointly learning" in notebook.cells[-1].source
+
+
+def folded(source):
+    """Return what stands in the folds of a cell's text, and what is left without."""
+    fold = re.compile(r"<details>\n<summary>.*?</summary>\n\n(.*?)\n\n</details>", re.S)
+    return "\n".join(fold.findall(source)), fold.sub("", source)
+
+
+def test_what_a_prediction_asks_for_is_folded_as_on_the_page(book, pages):
+    count = 0
+    for path in notebooks("chapters"):
+        notebook = downloads.derive(path)
+        page = pages[book / "chapters" / f"{path.stem}.html"]
+        answers = page.xpath("//details[@class='covered']/p[starts-with(., 'Answer:')]")
+        inside, outside = folded("\n\n".join(c.source for c in notebook.cells))
+        assert inside.count("**Answer:**") == len(answers), path.stem
+        left = page.xpath("//article//p[starts-with(., 'Answer:')]")
+        assert outside.count("**Answer:**") == len(left) - len(answers), path.stem
+        hidden = [c for c in notebook.cells if HIDDEN in c.metadata.get("jupyter", {})]
+        covered = "//details[@class='covered']/div[contains(@class, 'cell_output')]"
+        assert len(hidden) == len(page.xpath(covered)), path.stem
+        for cell in hidden:  # a caption says what is seen
+            assert cell.outputs[0].data["text/plain"] == downloads.COVERED
+            number = downloads.labels().get(downloads.figure(cell).get("name"), "none")
+            assert f"**Fig. {number}.**" not in outside, path.stem
+        count += len(answers)
+    assert count > 50
+
+
+def test_the_questions_stand_before_the_exercises_with_their_answers_folded():
+    for path in notebooks("chapters"):
+        texts = [cell.source for cell in downloads.derive(path).cells]
+        (text,) = (text for text in texts if "## Check yourself" in text)
+        inside, outside = folded(text)
+        assert outside.index("## Check") < outside.index("## Exercises"), path.stem
+        quiz = yaml.safe_load((downloads.QUIZZES / f"{path.stem}.yml").read_text())
+        for question in quiz:
+            right = [o.get("right", False) for o in question["options"]]
+            verdicts = re.findall(r"\*\*[A-E]\. (Right|No)\.\*\*", inside)[: len(right)]
+            assert [verdict == "Right" for verdict in verdicts] == right
+            inside = inside.split("**", 2 * len(right))[-1]
+        options = [option for question in quiz for option in question["options"]]
+        assert len(re.findall(r"^- \*\*[A-E]\.\*\* ", outside, re.M)) == len(options)
 
 
 def test_the_pages_button_gives_the_derived_notebook(book):
@@ -154,6 +199,27 @@ def test_a_download_says_what_it_lacks_and_then_runs(
     assert (alone.parent / "14_runs.csv").exists()
     for name in ONE_A_PART:
         execute(unpacked / name, fresh, monkeypatch)
+
+
+def test_a_bare_assert_says_what_it_means_to_a_reader_who_changed_a_number(tmp_path):
+    """Other messages stay as they are: an exercise's check says what is wrong."""
+    notebook = downloads.derive(ROOT / "chapters" / "03_three_stages.ipynb")
+    (first,) = (cell for cell in notebook.cells if cell.id == "the-books-package")
+    failing = ["assert 1 > 2", 'assert 1 > 2, "each row must sum to 1"', "2 / 0", "3"]
+    made = [nbformat.v4.new_code_cell(line) for line in (first.source, *failing)]
+    executed = nbformat.v4.new_notebook(cells=made)
+    client(executed, tmp_path, allow_errors=True).execute()
+    errors = [cell.outputs[0] for cell in made[1:]]
+    assert [error.get("ename") for error in errors[:3]] == [
+        "AssertionError",
+        "AssertionError",
+        "ZeroDivisionError",
+    ]
+    assert "nothing is broken" in errors[0].evalue
+    shown = re.sub(r"\x1b\[[\d;]*m", "", "".join(errors[0].traceback))
+    assert "assert 1 > 2" in shown
+    assert errors[1].evalue == "each row must sum to 1"
+    assert errors[3].output_type == "execute_result"
 
 
 def test_a_file_of_stored_runs_is_put_beside_and_nothing_overwritten(
@@ -225,8 +291,24 @@ def test_jupyterlab_shows_no_raw_role_and_every_caption(lab, unpacked, browser, 
     tab.wait_for_function(there, arg=len(texts))
     words = "\n".join(shown.all_inner_texts())
     assert not RAW.search(words) and "numref" not in words
+    answers = tab.locator(".jp-RenderedMarkdown details")
+    assert answers.count() == "".join(text.source for text in texts).count("<details>")
+    assert not answers.locator("p, ul").first.is_visible()
+    outputs = tab.locator(".jp-OutputPlaceholder")  # what is folded
+    before = outputs.count()
+    assert before == path.read_text("utf-8").count(HIDDEN) > 0
+    told = outputs.all_text_contents()
+    assert all(downloads.COVERED in text for text in told), "a fold tells the answer"
+    answers.evaluate_all("all => all.forEach((one) => (one.open = true))")
+    for _ in range(before):
+        outputs.first.dispatch_event("click")  # folded with its code: not visible
+    assert not outputs.count()
+    assert answers.locator("p, ul").first.is_visible()
+    words = "\n".join(shown.all_inner_texts())
+    assert not RAW.search(words)
     captions = [text.source for text in texts if text.id.endswith("-caption")]
-    assert captions and all(words.count(c[2:9]) for c in captions)
+    names = [re.search(r"Fig\. \d+", caption)[0] for caption in captions]
+    assert captions and all(map(words.count, names))
     assert not tab.locator("mjx-merror").count()
     pictures = tab.locator(".jp-OutputArea img")
     assert pictures.count() == len(captions)

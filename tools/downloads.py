@@ -5,8 +5,9 @@
     python -m tools.downloads zip FOLDER      all notebooks and the package
 
 A derived notebook has its roles written out, numbers on its equations, captions below
-its figures, its sources at its end, and a cell that says what to do where the book's
-package is missing. What a reader has changed in FOLDER is never overwritten.
+its figures, the chapter's questions, its sources at its end, and a cell that says what
+to do where the book's package is missing. What a *Predict* question asks for is folded.
+What a reader has changed in FOLDER is never overwritten.
 
 Which notebooks there are is what the table of contents says: _toc.yml, or the file that
 $STUDENT_TOC names (tools.student), and then no hidden test and no rubric is given out.
@@ -39,6 +40,7 @@ LAB = ROOT / "notebooks"
 FOR_STUDENTS = "STUDENT_TOC" in os.environ
 TOC = Path(os.environ.get("STUDENT_TOC", ROOT / "_toc.yml"))
 FOLDERS = ("chapters", "exercises", "solutions", "book")
+QUIZZES = ROOT / "book" / "quizzes"
 SAFE = " /:=;,()+*-.@$!~|"  # what an address in a picture need not write in numbers
 DATA = ("*.csv", "*.json", "*.npz", "*.txt")  # as in pyproject.toml
 WHEEL = f"attend-{attend.__version__}-py3-none-any.whl"
@@ -50,10 +52,16 @@ if not importlib.util.find_spec("attend"):
     raise ModuleNotFoundError(
         "The book's package is not here: run `%pip install {place}{wheel}` in a cell"
         "{where}, then run all cells again."
-    )"""
+    )
+
+from attend import lab
+
+lab.explain_asserts()"""
 WHERE = """, "
         "once that file lies {} (in VS Code as it is; on Colab after an upload "
         "under Files; on Kaggle after Add Input, as /kaggle/input/*/{})"""
+FOLD = "<details>\n<summary>{}</summary>\n\n{}\n\n</details>"  # in any notebook
+COVERED = "Predict first: what comes out is shown when you run the cell, or click here"
 BRING = """
 
 from attend import files
@@ -224,6 +232,72 @@ def plain(source, page):
     return note.sub(lambda found: "> " + found[1].replace("\n", "\n> "), source)
 
 
+# ------------------------------------------------------------------ think first
+@functools.cache
+def questions(stem):
+    """Return the questions of *Check yourself* to a chapter, or nothing."""
+    path = QUIZZES / f"{stem}.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def insert_questions(notebook, text):
+    """Put the text before the chapter's section of exercises, in place.
+
+    Without such a section it stands before *You can now*, or at the end.
+    """
+    for heading in ("## Exercises\n", "## You can now\n"):
+        for cell in notebook.cells:
+            start = cell.source.find(heading)
+            if cell.cell_type == "markdown" and start >= 0:
+                cell.source = cell.source[:start] + text + cell.source[start:]
+                return
+    notebook.cells.append(markdown(text, "check-yourself"))
+
+
+def written_questions(stem):
+    """Return the questions as Markdown: the options in a list, the answers folded."""
+    parts = ["## Check yourself"]
+    for number, question in enumerate(questions(stem), start=1):
+        more = " *(More than one is right.)*" if question.get("several") else ""
+        options, answers = [], []
+        for letter, option in zip("ABCDE", question["options"], strict=False):
+            verdict = "Right." if option.get("right") else "No."
+            options.append(f"- **{letter}.** {option['text'].strip()}")
+            answers.append(f"- **{letter}. {verdict}** {option['why'].strip()}")
+        answer = FOLD.format("Choose, then open the answer", "\n".join(answers))
+        asked = f"**{number}.** {question['question'].strip()}{more}"
+        parts += [asked, "\n".join(options), answer]
+    return "\n\n".join(parts) + "\n\n"
+
+
+def cover(cells):
+    """Fold, in place, each **Answer:** to a *Predict* question; return its code cells.
+
+    Their outputs are folded, too: JupyterLab opens them when the cell is run, or at a
+    click. In a microscope one may look for the answer.
+    """
+    covered = []
+    for place, cell in enumerate(cells):
+        first = place
+        while first and is_code(cells[first - 1]):
+            first -= 1
+        answer, gap, rest = cell.source.partition("\n\n")
+        asks = (
+            first < place and "Predict: " in cells[first - 1].source.split("\n\n")[-1]
+        )
+        if not (asks and answer.startswith("**Answer:**")):
+            continue
+        cell.source = FOLD.format("Predict first, then open the answer", answer)
+        cell.source += gap + rest
+        for one in cells[first:place]:
+            if one.outputs and 'class="microscope"' not in str(one.outputs):
+                one.metadata.setdefault("jupyter", {})["outputs_hidden"] = True
+                said = {"text/plain": COVERED}  # a fold shows the first line
+                one.outputs.insert(0, nbformat.v4.new_output("display_data", said))
+                covered.append(one)
+    return covered
+
+
 # ------------------------------------------------------------------ a notebook
 def without_hidden(source):
     """Return a cell's text without hidden tests and rubric."""
@@ -252,6 +326,9 @@ def derive(path, place="./"):
         needed += BRING.format(names=", ".join(used))
     first = nbformat.v4.new_code_cell(needed, id="the-books-package")
     first.metadata["jupyter"] = {"source_hidden": True}
+    if page.startswith("chapters/") and questions(path.stem):
+        insert_questions(notebook, written_questions(path.stem))
+    covered = cover(notebook.cells)
     cells, cited = [], set()
     for cell in notebook.cells:
         if is_code(cell) and first not in cells:
@@ -267,6 +344,8 @@ def derive(path, place="./"):
         if shown and not page.startswith("exercises/"):
             words = f"**Fig. {number(shown['name'])}.** {shown['caption']}"
             caption = plain(words, page)
+            if cell in covered:
+                caption = FOLD.format("The figure's caption", caption)
             cells.append(
                 nbformat.v4.new_markdown_cell(caption, id=f"{cell.id}-caption")
             )

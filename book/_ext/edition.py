@@ -5,6 +5,7 @@
 - Each page has a description for those who search: how its text begins.
 - With `address` set in `_config.yml`: canonical links, a sitemap, an issue button and a
   button that opens a notebook in Colab. Without it none of them.
+- The site's index.html leads to the first page, with a link for those it does not lead.
 """
 
 import re
@@ -21,6 +22,14 @@ import attend
 
 ROOT = Path(__file__).parents[2]
 PAGES = re.compile(r"https://([\w-]+)\.(git(?:hub|lab))\.io/([\w.-]+)/?")
+INDEX = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="Refresh" content="0; url={first}"></head>
+<body><p>The book begins at <a href="{first}">its first page</a>.</p></body>
+</html>
+"""
 NOTEBOOKS = "notebooks"  # the branch that publishing fills with derived notebooks
 BIBTEX = """\
 @book{{learning-to-attend,
@@ -84,6 +93,16 @@ def describe(app, pagename, templatename, context, doctree):
     context["metatags"] = context.get("metatags", "") + meta
 
 
+def lead_on(app, error):
+    """Make a whole page, with words, of the index.html that leads to the first page."""
+    index = Path(app.outdir, "index.html")
+    if error or app.config.root_doc == "index" or not index.exists():
+        return
+    first = app.builder.get_target_uri(app.config.root_doc)
+    page = INDEX.format(first=escape(first), title=escape(app.config.project))
+    index.write_text(page, encoding="utf-8")
+
+
 class CiteThis(SphinxDirective):
     def run(self):
         path = ROOT / "CITATION.cff"
@@ -106,4 +125,5 @@ def setup(app):
     app.connect("config-inited", name_edition, priority=100)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_sitemap)
+    app.connect("build-finished", lead_on, priority=900)  # once there is one
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

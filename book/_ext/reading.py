@@ -11,7 +11,8 @@
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
-- Search cuts Chinese into characters and pairs of them; its excerpts hold no TeX.
+- Search cuts Chinese into characters and pairs of them; its excerpts hold no TeX; what
+  no page has it takes for the nearest word that one has.
 - Every page: the glossary's entries as previews; Chinese in a font of the book's own;
   no script, style or icon that no page uses, the formulas' script only where one is,
   and a picture only when it comes near the screen.
@@ -20,10 +21,11 @@
 import html
 import json
 import re
+import sys
+from collections import Counter
 from pathlib import Path
 
 import nbformat
-import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
 from fontTools import subset
@@ -35,7 +37,10 @@ from sphinx.search.en import SearchEnglish
 from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).parent
-QUIZZES = HERE.parent / "quizzes"
+sys.path.append(str(HERE.parents[1]))  # the repository
+
+from tools import downloads  # noqa: E402
+
 # extensions that no page uses
 UNUSED = ("thebe", "design-tabs", "sphinx-design", "togglebutton", "togglehint")
 UNUSED += ("toggleopenonprint",)
@@ -49,19 +54,8 @@ new FontFace("Chinese", "url({})", {{ unicodeRange: "U+2E80-9FFF, U+FF00-FFEF" }
 CHINESE = re.compile("[\u2e80-\u9fff\uff00-\uffef]")
 FONT = HERE.parents[1] / "attend" / "fonts" / "AttendSansSC.ttf"
 SVG = "{http://www.w3.org/2000/svg}"
-LATER = """
-<link rel="preload" as="script" href="{0}" fetchpriority="low">
-<script>// formulas are set once the words are on the screen
-addEventListener("DOMContentLoaded", () => {{
-  requestAnimationFrame(() => setTimeout(set));
-}});
-function set() {{
-  const script = document.createElement("script");
-  script.src = "{0}";
-  document.head.append(script);
-}}
-</script>
-"""
+FORMULAS = '<script defer src="{}" data-mathjax="{}"></script>'
+SET = "_static/formulas.js"
 DARK = {  # a figure's colours by day, and by night
     "#000000": "#d7dde4",
     "#ffffff": "#121212",  # the page's own ground
@@ -81,7 +75,9 @@ VARIES = (
     '<p class="varies">Differs from machine to machine: '
     '<a href="{}#sec-what-differs">what is tested</a></p>'
 )
+TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL)
 OFF_MAP = ":not(.map, .map *)"
+WORDS = re.compile("[\u4e00-\u9fff]{3,}|[^\\W\\d_\u2e80-\u9fff]{4,}")
 FORMULA = re.compile(  # in a line, with what must not stand on another line
     r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
 )
@@ -101,18 +97,11 @@ PAN = (
 def add_questions(app, docname, source):
     """Put the questions into a chapter's text: what can you do, and can you?"""
     folder, _, stem = docname.partition("/")
-    if folder != "chapters" or not (QUIZZES / f"{stem}.yml").exists():
+    if folder != "chapters" or not downloads.questions(stem):
         return
     notebook = nbformat.reads(source[0], as_version=4)
     text = f"## Check yourself\n\n```{{check-yourself}} {stem}\n```\n\n"
-    for heading in ("## Exercises\n", "## You can now\n"):
-        for cell in notebook.cells:
-            start = cell.source.find(heading)
-            if cell.cell_type == "markdown" and start >= 0:
-                cell.source = cell.source[:start] + text + cell.source[start:]
-                source[0] = nbformat.writes(notebook)
-                return
-    notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="check-yourself"))
+    downloads.insert_questions(notebook, text)
     source[0] = nbformat.writes(notebook)
 
 
@@ -146,11 +135,11 @@ class CheckYourself(SphinxDirective):
     required_arguments = 1
 
     def run(self):
-        path = QUIZZES / f"{self.arguments[0]}.yml"
+        stem = self.arguments[0]
+        path = downloads.QUIZZES / f"{stem}.yml"
         self.env.note_dependency(str(path))
-        questions = yaml.safe_load(path.read_text(encoding="utf-8"))
         made = [raw('<div class="quiz">')]
-        for number, question in enumerate(questions, start=1):
+        for number, question in enumerate(downloads.questions(stem), 1):
             several = question.get("several", False)
             made.append(raw(f'<div class="question" data-several="{several}">'))
             more = " *(More than one is right.)*" if several else ""
@@ -488,8 +477,9 @@ class SearchBoth(SearchEnglish):
     lang = "both"
     language_name = "English and Chinese"
     js_splitter_code = """
+const WORDS = /[\\u4e00-\\u9fff]+|(?:(?![\\u4e00-\\u9fff])[\\p{L}\\p{N}_])+/gu;
 function splitQuery(query) {
-  const runs = query.match(/[\\u4e00-\\u9fff]+|[^\\W\\u4e00-\\u9fff]+/g) ?? [];
+  const runs = query.match(WORDS) ?? [];
   const pairs = (run) => Array.from(run.slice(1), (c, i) => run[i] + c);
   const cut = (run) => (/[\\u4e00-\\u9fff]{3}/.test(run) ? pairs(run) : [run]);
   return runs.flatMap(cut);
@@ -502,6 +492,24 @@ function splitQuery(query) {
             if re.match(r"[\u4e00-\u9fff]", run):
                 yield from run
                 yield from map("".join, zip(run, run[1:], strict=False))
+
+
+def write_words(app, error):
+    """Write the words of all pages, the most frequent first, for mistyped.js.
+
+    A word that stands in one place only may itself be mistyped.
+    """
+    if error:
+        return
+    counts = Counter()
+    for name in app.env.found_docs:
+        page = Path(app.outdir, f"{name}.html").read_text(encoding="utf-8")
+        article = page.partition("<article")[2].partition("</article>")[0]
+        counts.update(WORDS.findall(html.unescape(TAGS.sub(" ", article)).lower()))
+    words = [word for word, count in counts.most_common() if count > 1]
+    text = json.dumps(words, ensure_ascii=False, indent=0)
+    target = Path(app.outdir, "_static", "words.js")
+    target.write_text(f"globalThis.bookWords = {text};\n", encoding="utf-8")
 
 
 # ------------------------------------------------------------------ the finished page
@@ -548,15 +556,17 @@ def finish_page(app, pagename, templatename, context, doctree):
     for file in scripts:
         if used_by(file, ["mathjax/"]):
             if re.search(r'class="math|#term-', body):  # a preview may hold a formula
-                path = f"_static/{file.filename.split('_static/')[-1]}"
-                head += LATER.format(context["pathto"](path, 1))
+                mathjax = f"_static/{file.filename.split('_static/')[-1]}"
+                paths = [context["pathto"](p, 1) for p in (SET, mathjax)]
+                head += FORMULAS.format(*paths)
             continue
         if pagename != "search" and file.filename and not used_by(file, EARLY):
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
     if pagename == "search":
-        head += '<script defer src="_static/excerpts.js"></script>'
+        for name in ("excerpts", "mistyped"):
+            head += f'<script defer src="_static/{name}.js"></script>'
     context["metatags"] = head
     body = re.sub(  # as attributes they give way to a small screen's width
         r'style="width: (\d+)px; height: (\d+)px;"',
@@ -679,6 +689,7 @@ def setup(app):
     app.connect("doctree-resolved", help_figures)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_previews)
+    app.connect("build-finished", write_words)
     app.connect("build-finished", theme_figures)
     app.connect("build-finished", trim_styles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,7 +37,7 @@ addEventListener("DOMContentLoaded", () => {
     const below = place.bottom + box.offsetHeight + 12 < innerHeight;
     box.style.left = `${left}px`;
     box.style.top = `${below ? place.bottom + 4 : place.top - box.offsetHeight - 4}px`;
-    globalThis.MathJax?.typesetPromise?.([box]);
+    if (box.querySelector(".math")) globalThis.formulas?.set([box]);
   }
 
   const later = () => (timer = setTimeout(hide, 200));
