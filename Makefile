@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf figures exam student student-book serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
+.PHONY: help book pdf figures slides exam student student-book serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -43,6 +43,9 @@ pdf: book ## print the book as one PDF, and link it on the first page (needs Chr
 
 figures: $(VENV)/.ready ## write every figure as SVG, PDF and PNG into figures/
 	@$(PY) -m tools.figures
+
+slides: $(VENV)/.ready ## make slides of the chapters' main paths: make slides CHAPTERS=3,5-8
+	@$(PY) -m tools.slides --chapters "$(CHAPTERS)"
 
 exam: $(VENV)/.ready ## print the exam bank and its key, and write it for Moodle: make exam CHAPTERS=3,5-8
 	@$(PY) -m tools.exam --chapters "$(CHAPTERS)"
