@@ -222,6 +222,16 @@ def test_a_bare_assert_says_what_it_means_to_a_reader_who_changed_a_number(tmp_p
     assert errors[3].output_type == "execute_result"
 
 
+def test_a_handed_in_copy_imports_no_more_than_the_exercise_does():
+    """The grader remarks on cells that import the book's package."""
+    for path in notebooks("exercises"):
+        codes = [
+            [c.source for c in n.cells] for n in (read(path), downloads.derive(path))
+        ]
+        before, after = ("\n".join(code).count("from attend") for code in codes)
+        assert after - before == ("files.bring" in "\n".join(codes[1])), path.stem
+
+
 def test_a_file_of_stored_runs_is_put_beside_and_nothing_overwritten(
     tmp_path, monkeypatch
 ):

@@ -52,7 +52,8 @@ if not importlib.util.find_spec("attend"):
     raise ModuleNotFoundError(
         "The book's package is not here: run `%pip install {place}{wheel}` in a cell"
         "{where}, then run all cells again."
-    )
+    )"""
+EXPLAIN = """
 
 from attend import lab
 
@@ -321,6 +322,8 @@ def derive(path, place="./"):
     if site := address():
         place, where = f"{site}/downloads/", ""
     needed = NEEDED.format(place=place, where=where, wheel=WHEEL)
+    if not page.startswith("exercises/"):  # a check has its own words, and the grader
+        needed += EXPLAIN  # remarks on who imports the package
     code = "\n".join(cell.source for cell in notebook.cells if is_code(cell))
     if used := [f'"{name}"' for name in stored() if f'"{name}"' in code]:
         needed += BRING.format(names=", ".join(used))
