@@ -38,11 +38,11 @@ TOKENS = 2_400_000  # target words of one training, EOS included
 RATE, WARM_UP, LAST = 5e-3, 50, 0.03  # the learning rate, its first steps, its end
 
 
-def share_of_rate(step, steps):
+def share_of_rate(step, steps, warm_up=WARM_UP):
     """Return the share of the learning rate: a short rise, then half a cosine."""
-    if step < WARM_UP:
-        return (step + 1) / WARM_UP
-    done = (step - WARM_UP) / max(1, steps - WARM_UP)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
     return LAST + (1 - LAST) * (1 + math.cos(math.pi * done)) / 2
 
 
@@ -123,6 +123,7 @@ def train(
     fast=True,
     word_dropout=0.0,
     rate=RATE,
+    warm_up=WARM_UP,
     cost=loss_of,
     **options,
 ):
@@ -130,22 +131,24 @@ def train(
 
     `watch(step)` is called before each step and once at the end. Meanwhile the model is
     fast as `attend.speed` has it, unless fast is False. `word_dropout` is that of
-    `loss_of`, `rate` the highest learning rate, `cost` another loss with the arguments
-    of `loss_of`; the other options are those of `lessons`. Raises FloatingPointError
-    when a loss is not finite, and ValueError when word_dropout is no share or the rate
-    not above 0.
+    `loss_of`, `rate` the highest learning rate, reached after `warm_up` steps, `cost`
+    another loss with the arguments of `loss_of`; the other options are those of
+    `lessons`. Raises FloatingPointError when a loss is not finite, and ValueError when
+    word_dropout is no share, the rate not above 0 or warm_up below 0.
     """
     if not 0 <= word_dropout <= 1:
         raise ValueError(f"word_dropout is {word_dropout}: expected a share, 0 to 1")
     if not 0 < rate < math.inf:
         raise ValueError(f"rate is {rate}: expected a number above 0")
+    if not 0 <= warm_up < math.inf:
+        raise ValueError(f"warm_up is {warm_up}: expected a number of steps, 0 or more")
     plan = lessons(pairs, vocabularies, **options)
     draw = torch.Generator().manual_seed(options.get("seed", 0))
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: share_of_rate(step, len(plan))
+        optimizer, lambda step: share_of_rate(step, len(plan), warm_up)
     )
     losses = np.empty(len(plan))
     model.train()

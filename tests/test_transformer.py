@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional as F
 
 from attend import training
 from attend.data.corpus import BOS, EOS, EXAMPLE, PAD, Vocabulary, vocabularies
@@ -241,6 +242,68 @@ def test_the_rate_of_a_training_is_an_option():
             training.train(make(Transformer), pairs, WORDS, tokens=8, rate=rate)
 
 
+def test_the_warm_up_of_a_training_is_an_option():
+    assert [training.share_of_rate(step, 10, 4) for step in range(4)] == [
+        0.25,
+        0.5,
+        0.75,
+        1,
+    ]
+    assert training.share_of_rate(0, 10, 0) == 1
+    pairs = [(tuple("abc"), tuple("uvw")), (tuple("abd"), tuple("uvx"))]
+    ends = []
+    for options in ({}, {"warm_up": training.WARM_UP}, {"warm_up": 0}):
+        model = make(Transformer)
+        losses = training.train(model, pairs, WORDS, tokens=160, **options)
+        ends.append(losses[10])
+    assert ends[2] < 0.9 * ends[0] and ends[0] == ends[1]  # it begins at full rate
+    for warm_up in (-1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="warm_up is"):
+            training.train(make(Transformer), pairs, WORDS, tokens=8, warm_up=warm_up)
+
+
+# How the experiment trains ------------------------------------------------------------
+
+
+def test_a_smoothed_cost_is_the_mean_of_the_usual_one_and_of_all_words():
+    model, source, target = make(Transformer), numbers(2, 5), numbers(2, 6, seed=2)
+    target[1, 4:] = PAD
+    logs = model(source, target[:, :-1])[0].log_softmax(dim=-1)
+    true = -logs.gather(2, target[:, 1:, None])[..., 0]
+    mixed = 0.9 * true - 0.1 * logs.mean(dim=-1)
+    found = transformer_runs.smoothed(model, source, target)
+    close(found, mixed[target[:, 1:] != PAD].mean())
+
+
+def test_one_row_is_chapter_17s_model_with_two_vocabularies():
+    model = make(transformer_runs.OneRow)
+    source, target = numbers(2, 5), numbers(2, 6, seed=2)
+    target[0, 0], target[1, 4:] = BOS, PAD
+    row, shift = model.row(source, target), len(SOURCE) - 4
+    assert torch.equal(row[:, :5], source)
+    marks = target < 4
+    assert torch.equal(row[:, 5:][marks], target[marks])
+    assert torch.equal(row[:, 5:][~marks], target[~marks] + shift)
+    logits = model.model(row[:, :-1])
+    places = logits[:, 5:]  # from the target's first word on
+    expected = torch.cat([places[..., :4], places[..., len(SOURCE) :]], dim=-1)
+    found = model(source, target[:, :-1])[0]
+    assert found.shape == (2, 5, len(TARGET))
+    close(found, expected)
+    cost = F.cross_entropy(logits.mT, row[:, 1:], ignore_index=PAD)
+    close(transformer_runs.every_word(model, source, target), cost)
+
+
+def test_one_row_goes_on_word_by_word_as_it_learns():
+    model = make(transformer_runs.OneRow)
+    source, target = numbers(2, 5), numbers(2, 4, seed=2)
+    whole, (memory, state), parts = model(source, target)[0], model.start(source), []
+    for t in range(4):
+        logits, _, state = model.step(memory, state, target[:, t : t + 1])
+        parts.append(logits)
+    close(torch.cat(parts, dim=1), whole)
+
+
 # What is committed --------------------------------------------------------------------
 
 
@@ -273,9 +336,40 @@ def test_the_rate_was_the_best_of_those_tried():
     assert max(tried, key=tried.get) == transformer_runs.RATE
 
 
-def test_a_run_can_be_made_again(monkeypatch):
+def half(model, **other):
+    """Return {seed: line} of a model's trainings, as usual but for `other`."""
+    usual = transformer_runs.Run(model)._asdict() | other
+    del usual["seed"]
+    usual = {key: str(value) for key, value in usual.items()}
+    lines = [x for x in tables.load(transformer_runs.CSV) if usual.items() <= x.items()]
+    return {int(line["seed"]): line for line in lines}
+
+
+def test_what_is_called_equal_is_equal():
+    sizes = {
+        int(half(model, width=width)[0]["parameters"])
+        for model, width in (("base", 64), ("gru", 102), ("one row", 68))
+    }
+    assert max(sizes) < 1.02 * min(sizes)
+    paces = {
+        (line["model"], line["width"]): float(line["seconds"])
+        for line in tables.load(transformer_runs.PACE)
+    }
+    seconds = transformer_runs.EQUAL_TIME * paces["gru", "64"]
+    expected = transformer_runs.HALF * paces["base", "64"]
+    assert seconds == pytest.approx(expected, rel=0.01)
+
+
+def test_rope_at_the_whole_budget():
+    lines = half("rotary", tokens=training.TOKENS)
+    assert sorted(lines) == [0, 1, 2]
+    assert all(float(line["bleu"]) >= 98.5 for line in lines.values())
+
+
+@pytest.mark.parametrize("model", ["base", "one row", "label smoothing", "no warm-up"])
+def test_a_run_can_be_made_again(model, monkeypatch):
     monkeypatch.setattr(transformer_runs, "data", lambda _: tiny())
-    run = transformer_runs.Run(tokens=200, width=8)
+    run = transformer_runs.Run(model, tokens=200, width=8)
     once, again = transformer_runs.execute(run), transformer_runs.execute(run)
     same = set(once) - {"seconds"}
     assert {key: once[key] for key in same} == {key: again[key] for key in same}

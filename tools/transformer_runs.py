@@ -1,11 +1,15 @@
 """Run the experiment of chapter 16: what each part of a Transformer is worth.
 
-    python -m tools.transformer_runs [--jobs N] [--list]
+    python -m tools.transformer_runs [--jobs N] [--list] [--pace]
 
 Each training is a Run; its results on the validation set are one line of
 chapters/16_runs.csv, written as soon as the run ends. A run whose line is there is not
 repeated, so an interrupted experiment goes on where it stopped. The test set stays
-closed.
+closed. Chapter 17's comparison of one stack with two is among them.
+
+With --pace it writes chapters/16_pace.csv instead: what a million target words cost
+some of the models, measured in one process in which they take turns. The seconds of
+single trainings depend on what else the machine did, and are not comparable.
 """
 
 import argparse
@@ -18,17 +22,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from attend import training, transformer
 from attend.data import corpus
+from attend.data.corpus import PAD, SPECIALS
+from attend.decoder_only import DecoderOnly
 from attend.layers import causal_mask, sinusoidal_positions
 from attend.seq2seq import WithAttention
 from tools import tables
 
 CSV = Path(__file__).parents[1] / "chapters" / "16_runs.csv"
 HALF = training.TOKENS // 2  # target words of a training, half of part III's
+PACE = CSV.with_name("16_pace.csv")
 RATES = (5e-3, 8e-3, 1e-3)  # tried for the base model, on the validation set
 RATE = 5e-3  # the best of them
+SHORT = 20  # words of the longest sentence, where a model must go beyond them
+EQUAL_TIME = 2_960_000  # target words that the GRU reads in the base's time
+GRU_RATE = 8e-3  # the best of chapter 14's search for this GRU
+WIDE = 102  # the width that gives chapter 12's GRU as many parameters as the base
 
 
 class Run(NamedTuple):
@@ -177,6 +189,37 @@ def gru(source_words, target_words, width):
     return WithAttention(source_words, target_words, width)
 
 
+class OneRow(nn.Module):
+    """Chapter 17's model as a translator: the source and the target are one row.
+
+    source (B, S), words (B, T) → logits (B, T, target words), None for the weights.
+    Inside, both languages share one vocabulary: the marks, the source's, the target's.
+    """
+
+    def __init__(self, source_words, target_words, width=64, heads=4, layers=4):
+        super().__init__()
+        self.marks, self.source_words = len(SPECIALS), source_words
+        words = source_words + target_words - self.marks
+        self.model = DecoderOnly(words, width, heads, layers)
+
+    def row(self, source, words):
+        """Lay them side by side, in one vocabulary: (B, S), (B, T) → (B, S + T)."""
+        further = words + self.source_words - self.marks
+        return torch.cat([source, words.where(words < self.marks, further)], dim=1)
+
+    def start(self, source):
+        return source, source.new_empty(1, len(source), 0)
+
+    def step(self, memory, state, words):
+        state = torch.cat([state, words[None]], dim=-1)  # (1, B, all words so far)
+        logits = self.model(self.row(memory, state[0]))[:, -words.shape[1] :]
+        marks, target = logits[..., : self.marks], logits[..., self.source_words :]
+        return torch.cat([marks, target], dim=-1), None, state
+
+    def forward(self, source, words):
+        return self.step(*self.start(source), words)[:2]
+
+
 MODELS = {
     "base": base,
     "rotary": transformer.RotaryTransformer,
@@ -191,6 +234,36 @@ MODELS = {
     "small words × √D": small(embedded(Scaled)),
     "tied": tied,
     "gru": gru,
+    "one row": OneRow,
+    "label smoothing": base,
+    "no warm-up": base,
+    "post-norm, no warm-up": post_norm,
+}
+
+
+# How they are trained, where it is not as always --------------------------------------
+
+
+def smoothed(model, source, target, *_):
+    """Cost against 0.9 for the true word, 0.1 shared by all (Szegedy et al., 2016)."""
+    logits, _ = model(source, target[:, :-1])
+    options = {"ignore_index": PAD, "label_smoothing": 0.1}
+    return F.cross_entropy(logits.mT, target[:, 1:], **options)
+
+
+def every_word(model, source, target, *_):
+    """Cost of every next word of the row, the source's too, as in chapter 17."""
+    words = model.row(source, target)
+    return F.cross_entropy(
+        model.model(words[:, :-1]).mT, words[:, 1:], ignore_index=PAD
+    )
+
+
+RECIPES = {  # options of training.train
+    "one row": {"cost": every_word},
+    "label smoothing": {"cost": smoothed},
+    "no warm-up": {"warm_up": 0},
+    "post-norm, no warm-up": {"warm_up": 0},
 }
 
 
@@ -199,10 +272,23 @@ def plan():
     runs = [Run(rate=rate) for rate in RATES]
     runs += [Run("no positions"), Run("no residual")]
     close = "base", "rotary", "post-norm", "one head", "no norm", "no feed-forward"
-    runs += [Run(name, seed) for seed in range(3) for name in close]
-    runs += [Run("gru", seed, training.RATE) for seed in range(3)]
-    runs += [Run(name, tokens=training.TOKENS) for name in ("base", "rotary")]
+    runs += seeds(*close) + seeds("gru")
+    runs += [Run(tokens=training.TOKENS)] + seeds("rotary", tokens=training.TOKENS)
+    tuned = {"rate": GRU_RATE}
+    runs += seeds("gru", **tuned) + seeds("gru", tokens=EQUAL_TIME, **tuned)
+    runs += seeds("gru", width=WIDE, **tuned) + [Run("gru", width=WIDE)]
+    runs += seeds("base", "rotary", longest=SHORT)
+    runs += seeds("gru", longest=SHORT, **tuned)
+    runs += seeds("learned positions", "small words", "small words × √D", "tied")
+    runs += seeds("label smoothing", "no warm-up", "post-norm, no warm-up")
+    runs += seeds("one row", width=68)  # four layers: as many parameters as the base
+    scaled = "tied", "small words", "post-norm"  # where another rate may be better
+    runs += [Run(name, rate=rate) for name in scaled for rate in (8e-3, 3e-3)]
     return list(dict.fromkeys(runs))
+
+
+def seeds(*names, **options):
+    return [Run(name, seed, **options) for seed in range(3) for name in names]
 
 
 # Training and measuring ---------------------------------------------------------------
@@ -249,6 +335,7 @@ def execute(run):
     torch.set_num_threads(1)
     splits, vocabularies, model = data(run.longest), corpus.vocabularies(), build(run)
     options = {"tokens": run.tokens, "seed": run.seed, "rate": run.rate}
+    options |= RECIPES.get(run.model, {})
     begin = time.process_time()
     try:
         losses = training.train(model, splits.train, vocabularies, **options)
@@ -261,13 +348,18 @@ def execute(run):
     scores = {"bleu": training.bleu(found, [p.target for p in pairs])}
     scores["exact"] = training.exact(found, [p.target for p in pairs])
     scores["accuracy"] = training.accuracy(model, pairs, vocabularies)
-    links = training.links(model, pairs, vocabularies)
-    scores["aer"] = training.aer(links, pairs)
+    weightless = isinstance(model, OneRow)
+    scores["aer"] = None
+    if not weightless:
+        links = training.links(model, pairs, vocabularies)
+        scores["aer"] = training.aer(links, pairs)
     for first, last in corpus.BUCKETS:
         here = [k for k, p in enumerate(pairs) if first <= len(p.source) <= last]
         wanted = [pairs[k].target for k in here]
         scores[f"{first}–{last}"] = training.bleu([found[k] for k in here], wanted)
-    layers = [] if run.model == "gru" else errors_of_layers(model, pairs)
+    layers = []
+    if run.model != "gru" and not weightless:
+        layers = errors_of_layers(model, pairs)
     for k, name in enumerate(["aer of layer 1", "aer of layer 2"]):
         scores[name] = layers[k] if layers else None
     line = run._asdict() | {
@@ -280,6 +372,32 @@ def execute(run):
     return {key: str(value) for key, value in line.items()}
 
 
+PACED = [Run(), Run("rotary"), Run("gru"), Run("gru", width=WIDE)]
+PACED += [Run("one row", width=68)]
+
+
+def store_paces(rounds=3):
+    """Write the processor seconds of a million target words, the best of the rounds.
+
+    All lengths of sentences come, because each training reads its pairs once.
+    """
+    pairs, vocabularies = data(corpus.LONGEST).train[:8_000], corpus.vocabularies()
+    tokens = sum(len(pair.target) + 1 for pair in pairs)
+    best = dict.fromkeys(PACED, float("inf"))
+    for _ in range(rounds):
+        for run in PACED:  # they take turns
+            options = RECIPES.get(run.model, {})
+            begin = time.process_time()
+            training.train(build(run), pairs, vocabularies, tokens=tokens, **options)
+            seconds = (time.process_time() - begin) * 1e6 / tokens
+            best[run] = min(best[run], seconds)
+    lines = [
+        {"model": run.model, "width": run.width, "seconds": f"{seconds:.2f}"}
+        for run, seconds in best.items()
+    ]
+    tables.save([line | tables.here() for line in lines], PACE)
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m tools.transformer_runs",
@@ -288,7 +406,13 @@ def main():
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--list", action="store_true", help="say what is left to run")
+    parser.add_argument("--pace", action="store_true", help="measure what words cost")
     options = parser.parse_args()
+    if options.pace:
+        os.environ["TQDM_DISABLE"] = "1"
+        torch.set_num_threads(1)
+        store_paces()
+        return
     done = tables.finished(tables.load(CSV), Run)
     todo = [run for run in plan() if run not in done]
     print(f"{len(done)} runs are done, {len(todo)} are left", flush=True)
