@@ -84,8 +84,10 @@ def tasks(options, found, every, about, common):
     version = digest(code(), common["secret"], common["limits"])
     stems = {stem: path for stem, path in every.items() if stem in about}
     sources = {stem: path.read_bytes() for stem, path in stems.items()}
+    folders = {path.parent for path in every.values()}
+    given = every, {x.name for folder in folders for x in folder.rglob("*")}
     for name, folder in found.items():
-        paths, remarks = intake.attempts(folder, every) if folder else ({}, [])
+        paths, remarks = intake.attempts(folder, *given) if folder else ({}, [])
         for stem in stems:
             task = common | {"student": intake.identity(name), "stem": stem}
             task["path"] = paths[stem][-1] if paths.get(stem) else None

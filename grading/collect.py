@@ -231,7 +231,7 @@ def collect(source, people, into, names, chosen=None):
                 f"{path}: no notebook can be read in it; kept for {one['shown']}"
             )
     table = [KEPT, *([row[k] for k in KEPT] for row in rows)]
-    report.write(Path(into, LEDGER), written(table))
+    report.write(Path(into, LEDGER), report.written(table))
     for path, where, why in aside:
         try:
             data = content(where)
@@ -249,12 +249,6 @@ def collect(source, people, into, names, chosen=None):
     lines += [f"{name}: nothing in this download" for name in sorted(absent)]
     counts = ", ".join(f"{n} {said}" for said, n in sorted(told.items()))
     return [*lines, f"{into}: {counts}"], bool(aside)
-
-
-def written(rows):
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    return out.getvalue()
 
 
 def main(words):

@@ -16,8 +16,10 @@ import hashlib
 import io
 import itertools
 import math
+import os
 import sys
 import time
+from types import ModuleType
 from unittest import mock
 
 import numpy as np
@@ -26,7 +28,7 @@ from nbformat.v4 import new_output
 from grading.bridge.sandbox import Died
 from grading.bridge.session import Mirrored, Remote, plain
 from grading.intake import hidden, role, visible
-from grading.reading import bound, parsed, reached, tree
+from grading.reading import bound, changed, parsed, reached, tree
 
 USUAL = {name: getattr(builtins, name) for name in ("input", "open", "print")}
 
@@ -72,6 +74,7 @@ class TwoProcesses:
     def __init__(self, learner, about, limits, secret="", here=".", start=()):
         self.learner, self.limits, self.secret = learner, limits, secret
         self.names = about["names"]  # {an answer's grade_id: names that it defines}
+        self.changed = about["changed"]  # ... : of what it changes in place
         self.heads = about["heads"]  # ... : what else the source's answer imports
         self.space, self.report = {"__name__": "__main__"}, {}
         self.space |= {"get_ipython": Shell, "display": lambda *_, **__: None}
@@ -115,7 +118,7 @@ class TwoProcesses:
                 self.share(parsed(cell.source))
             elif kind == "answer":
                 self.share(parsed(self.heads.get(name, "")))
-                self.known |= dict.fromkeys(self.names.get(name, []))
+                self.learn_of([*self.names.get(name, []), *self.changed.get(name, [])])
                 self.spoils = False
 
     def begin(self, again=1):
@@ -174,12 +177,19 @@ class TwoProcesses:
         for known in self.known:
             self.space.pop(known, None)
         for statement in statements:
-            names = dict.fromkeys(bound([statement]))
+            names = [*bound([statement]), *changed([statement])]
             try:
                 self.trusted([statement])
                 self.known = {x: None for x in self.known if x not in names}
             except (Exception, SystemExit):  # the learner's side tells
-                self.known |= names
+                self.learn_of(names)
+
+    def learn_of(self, names):
+        """Take names from the learner's side from now on."""
+        for name in names:
+            if not isinstance(self.space.get(name), ModuleType):
+                self.known[name] = None
+                self.space.pop(name, None)
 
     def trusted(self, statements):
         """Run statements here; return what they print, and the last one's value."""
@@ -195,6 +205,16 @@ class TwoProcesses:
                 )
         return out.getvalue(), value
 
+    def open(self, path, *how, **named):
+        """Open a file for a check: the source's, or else a text on the learner's side.
+
+        Bytes of the learner's never come this way: a check might unpickle them.
+        """
+        mode = [*how, named.get("mode", "r")][0]
+        if "b" in mode or os.path.exists(path) and not set(mode) & {*"wax+"}:
+            return open(path, *how, **named)
+        return self.learner.call(open, (str(path), *how), named)
+
     def rebound(self):
         """Return ({name: value}, [name]): what the check has rebound, and deleted.
 
@@ -202,6 +222,8 @@ class TwoProcesses:
         """
         mine = {x for x in self.space.keys() & vars(builtins) if x[:1] != "_"}
         mine = {x: self.space[x] for x in mine if callable(self.space[x])}
+        if mine.get("open") == self.open:
+            del mine["open"]
         mine |= {x: getattr(builtins, x) for x in USUAL if x not in mine}
         usual = USUAL | self.given
         new = {x: y for x, y in mine.items() if y is not usual.get(x)}
@@ -214,6 +236,7 @@ class TwoProcesses:
         """Run a check once; return its partial credit, if it gives any."""
         self.revive()
         self.given = {}
+        self.space.setdefault("open", self.open)
         for known in self.known:
             self.space.pop(known, None)
             for x in self.learner.name(known):
@@ -267,6 +290,8 @@ class TwoProcesses:
             self.note(name, cell, error)
         finally:
             self.given = {}
+            if self.space.get("open") == self.open:
+                del self.space["open"]
             learner.restore()
             learner.faithful = False
         self.rehearse(cell, name)

@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 
 from grading import book, report
-from grading.collect import ledger, written
+from grading.collect import ledger
 from grading.people import Refused, roster
 
 GRADEBOOKS = {"canvas": "canvas.csv", "moodle": "moodle.csv", "csv": "points.csv"}
@@ -63,7 +63,7 @@ def export(out, kind, results, names, people_of=None, titles=()):
         mine = points[one["folder"]]
         given = [f"{mine[stem]:g}" if stem in mine else "" for stem in stems]
         lines.append([*(report.safe(one.get(f, "")) for f in fields), *given])
-    report.write(target, written(lines))
+    report.write(target, report.written(lines))
     told = [f"{who} is not on the roster: left out" for who in sorted(strangers)]
     if waiting:
         told.append(f"{waiting} wait for a person to grade texts: so far without them")

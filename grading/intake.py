@@ -55,8 +55,10 @@ def students(folder):
     return found, remarks
 
 
-def attempts(path, names):
+def attempts(path, names, beside=()):
     """Return {name: [paths, best last]} of a learner's folder, and general remarks.
+
+    beside: names of files that the assignments themselves bring, which need no remark.
 
     Regular files only, at most three folders deep. The exact name is best, then the
     latest; `stem (1).ipynb` and the like count as attempts too. Where several
@@ -81,7 +83,7 @@ def attempts(path, names):
                 fits = [x for x in names if place_of(x) == (inside, inside)]
             at_home = [x for x in fits if place_of(x)[0] == inside]
             if ending.lower() != ".ipynb":
-                remarks.append(f"{shown(file)} left out")
+                remarks += [f"{shown(file)} left out"] * (file not in beside)
             elif len(at_home or fits) == 1:
                 (name,) = at_home or fits
                 exact = base == place_of(name)[1]

@@ -18,7 +18,7 @@ from grading.bridge.sandbox import Limits, Process
 from grading.bridge.session import Learner
 from grading.execute import TwoProcesses
 from grading.page import page
-from grading.reading import bound, parsed
+from grading.reading import bound, changed, parsed
 from grading.release import Failed
 
 MOST = 20  # remarks of a row
@@ -46,10 +46,12 @@ def prepare(folder, source, paths, library):
         imports = ast.Import, ast.ImportFrom
         found[name] = {
             "names": {key: bound(body) for key, body in answers.items()},
+            "changed": {key: changed(body) for key, body in answers.items()},
             "heads": {
                 key: "\n".join(ast.unparse(x) for x in body if isinstance(x, imports))
                 for key, body in answers.items()
             },
+            "special": sorted({x for body in answers.values() for x in methods(body)}),
             "torch": any("torch" in c.source for c, _ in code),
             "imports": sorted(
                 {x for _, body in code for x in imported(body)}
@@ -72,6 +74,19 @@ def modules(about):
     plain = ("attend.attention", "attend.check")
     heavy = any(x.startswith("attend.") and x not in plain for x in about["imports"])
     return TORCH if about["torch"] or heavy else NUMPY
+
+
+def methods(statements):
+    """Yield the special methods of classes that the source's own answers define."""
+    for node in ast.walk(ast.Module(statements, [])):
+        if isinstance(node, ast.ClassDef):
+            made = " ".join(map(ast.unparse, node.decorator_list))
+            yield from ("__eq__", "__repr__") if "dataclass" in made else ()
+            if "order" in made:  # dataclass(order=True), total_ordering
+                yield from ("__lt__", "__le__")
+            for part in node.body:
+                name = getattr(part, "name", "")
+                yield from [name] * (name[:2] == name[-2:] == "__")
 
 
 def imported(statements):
@@ -121,7 +136,8 @@ def grade(task):
     left = {name for name in stubs if LEFT.search(cells[name].source)}
     limits = Limits(**task["limits"])
     options = task["library"], limits, task["unsafe"], modules(about)
-    learner = Learner(lambda: Process(*options), about["torch"], SHARED)
+    start, asked = (lambda: Process(*options)), about["special"]
+    learner = Learner(start, about["torch"], SHARED, asked)
     with tempfile.TemporaryDirectory(dir=task["work"]) as folder:
         given = about, limits, task["secret"], *files(folder, task)
         runner = TwoProcesses(learner, *given)

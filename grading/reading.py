@@ -6,6 +6,8 @@ import dis
 from types import CodeType
 
 ODD = "_getframe gc ctypes inspect worker codec forkserver __subclasses__ __globals__"
+CHANGES = "add append clear discard extend insert pop popitem remove reverse setdefault"
+CHANGES = {*CHANGES.split(), "sort", "update"}
 ODD = {*ODD.split(), "settrace", "setprofile", "__code__", "mprotect", "f_back"}
 
 
@@ -39,6 +41,29 @@ def bound(statements):
             stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
             names += [n.id for n in stores if isinstance(n.ctx, ast.Store)]
     return list(dict.fromkeys(names))
+
+
+def changed(statements):
+    """Return the names of what statements change in place at the top level."""
+    names = []
+    for node in [n for s in statements for n in outside(s)]:
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if called and node.func.attr in CHANGES:
+            node = node.func.value
+        elif not isinstance(getattr(node, "ctx", None), ast.Store):
+            continue
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        names += [node.id] if isinstance(node, ast.Name) else []
+    return list(dict.fromkeys(names))
+
+
+def outside(node):
+    """Yield the parts of a statement that run now: not those of its functions."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node
+        for part in ast.iter_child_nodes(node):
+            yield from outside(part)
 
 
 def loaded(code):

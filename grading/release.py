@@ -9,7 +9,7 @@ import nbformat
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
 
 from grading import intake
 from grading.book import ROOT, named, place
@@ -35,15 +35,16 @@ class Said(logging.Handler):
 
 
 def settings(source):
-    """Return nbgrader's configuration: the book's, or a course's own for its stubs.
+    """Return nbgrader's configuration: the book's, with a course's own stubs.
 
-    A course's nbgrader_config.py lies beside its source folder, as nbgrader has it.
+    A course's nbgrader_config.py lies beside its source folder, as nbgrader has it;
+    where there is none, its stubs are nbgrader's.
     """
     config = PyFileConfigLoader(str(ROOT / "nbgrader_config.py")).load_config()
-    own = source.parent / "nbgrader_config.py"
+    own, theirs = source.parent / "nbgrader_config.py", Config()
     if own.exists():
         theirs = PyFileConfigLoader(str(own)).load_config()
-        config.ClearSolutions = theirs.ClearSolutions
+    config.ClearSolutions = theirs.ClearSolutions
     return config
 
 

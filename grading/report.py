@@ -78,10 +78,15 @@ def safe(value):
     return FORMULA.sub(r"\1'", " ".join(value.split()))
 
 
-def table(rows):
+def written(rows):
+    """Return rows as the text of a CSV file."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([map(safe, row) for row in rows])
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
+
+
+def table(rows):
+    return written([map(safe, row) for row in rows])
 
 
 def every(gradebook, kind, column, names):

@@ -11,7 +11,9 @@ import struct
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from datetime import time as clock
+from fractions import Fraction
 from pathlib import Path
 
 import nbformat
@@ -415,6 +417,66 @@ def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_left(
         assert len(gradebook.db.query(api.SubmittedNotebook).all()) == 4
 
 
+DEADLY = """
+import importlib, os, signal, sys
+place, count, me = sys.argv.pop(1), int(sys.argv.pop(1)), os.getpid()
+from grading import __main__ as main, report  # what it patches is loaded later, too
+module, *path, name = place.split(".")
+holder = importlib.import_module(module.replace("/", "."))
+for part in path:
+    holder = getattr(holder, part)
+usual = getattr(holder, name)
+def deadly(*arguments, **named):
+    global count
+    count -= os.getpid() == me
+    if count <= 0 and os.getpid() == me:
+        os.kill(me, signal.SIGKILL)
+    return usual(*arguments, **named)
+setattr(holder, name, deadly)
+main.main()
+"""
+MOMENTS = [("os.replace", 3), ("sqlalchemy/orm.Session.commit", 8)]  # 1: students.json
+MOMENTS += [("grading/report.tables", 1), ("grading/report.record", 2)]
+if ALL:
+    MOMENTS += [("os.replace", n) for n in (1, 2, 4, 5, 6)]
+    MOMENTS += [("os.fsync", n) for n in (2, 4, 6, 8)]
+    MOMENTS += [("sqlalchemy/orm.Session.commit", n) for n in (1, 2, 4, 12)]
+    MOMENTS += [("sqlalchemy/orm.Session.flush", 1), ("grading/report.graded", 1)]
+    MOMENTS += [("grading/report.merge", 1), ("grading/report.entry", 2)]
+
+
+@needs_sandbox
+@pytest.mark.parametrize(("place", "count"), MOMENTS, ids=str)
+def test_killed_while_it_records_merges_or_writes_tables_nothing_is_lost(
+    tmp_path, monkeypatch, place, count
+):
+    for number in range(3):
+        hand_in(tmp_path, f"student {number}", QUICK, SOLUTIONS[QUICK])
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    call = [sys.executable, "-c", DEADLY, place, str(count), tmp_path / "submitted"]
+    call += ["--out", tmp_path / "grades", "--only", QUICK, *PATIENT]
+    killed = subprocess.run([*map(str, call)], cwd=ROOT, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    log = tmp_path / "grades" / "results.jsonl"
+    done = log.read_bytes().count(b"\n") if log.exists() else 0
+    code, text = grade(tmp_path, "--only", QUICK)
+    assert code == 0 and f"{3 - done} graded now, {done} as before" in text
+    assert len([x for x in log.read_bytes().splitlines() if x]) == 3
+    found = rows(tmp_path)
+    assert len(found) == 3 * 5 and {r["reason"] for r in found} == {""}
+    full = [r for r in found if r["exercise"] != "temperature"]
+    assert all(row["points"] == row["maximum"] for row in full)
+    with api.Gradebook(f"sqlite:///{tmp_path}/grades/gradebook.db") as gradebook:
+        parts = gradebook.db.query(api.SubmittedNotebook).all()
+        assert [part.score for part in parts] == [13] * 3
+        assert len(gradebook.db.query(api.GradeCell).all()) == len(parts[0].grades)
+    assert not list(temporary.iterdir())
+    left = [x for x in (tmp_path / "grades").rglob("*") if x.suffix in (".new", "")]
+    assert all(x.is_dir() for x in left), left
+
+
 @needs_sandbox
 def test_a_full_disk_is_told_in_a_line(tmp_path):
     hand_in(tmp_path, "one", QUICK, SOLUTIONS[QUICK])
@@ -623,7 +685,9 @@ def there_and_back(x):
         {1: 2, "x": {3}},
         2j,
     ]
-    + [slice(1, None, 2), range(3), np.float32(2.5), ..., frozenset([1])],
+    + [slice(1, None, 2), range(3), np.float32(2.5), ..., frozenset([1])]
+    + [Fraction(-1, 3), date(2024, 2, 29), clock(1, 2, 3, 4)]
+    + [datetime(2024, 1, 2, 3), timedelta(-1, 5)],
     ids=repr,
 )
 def test_plain_data_comes_back_as_it_was(x):
@@ -661,7 +725,9 @@ def test_what_is_not_plain_does_not_come():
     + [{"array": ["<f8", [1], [5], 0, True]}, {"unknown": 1}, {"int": "x"}, {}]
     + [{"again": 7}, {"dict": [[{"list": []}, 1]]}, {"scalar": ["<f8", 9]}, [1]]
     + [{"tensor": ["float64", [-1], [0], 0, False, False, None]}, {"range": ["a"]}]
-    + [{"__init__": 1}, {"words": [{"list": [1]}, "x"]}, {"size": [1e99]}],
+    + [{"__init__": 1}, {"words": [{"list": [1]}, "x"]}, {"size": [1e99]}]
+    + [{"Fraction": ["1e999999999"]}, {"Fraction": [1, 0]}, {"date": [0, 1, 1]}]
+    + [{"named": [1, []]}, {"timedelta": [1.5]}],
     ids=str,
 )
 def test_forged_data_is_refused(x):

@@ -205,9 +205,14 @@ COURSE = {  # cells of a course that nobody wrote for this grader
         code("from helper import twice\nlater = []"),
         answer("double", "import itertools\ndef double(x):\n    return 2 * x"),
         code("double(3)"),
-        code("made = [double(x) for x in range(3)]\nkept = 7"),
+        code("made = [double(x) for x in range(3)]\nkept = 7\ntwins, table = [], {}"),
+        code("for x in made:\n    twins.append(x)\n    table['last'] = double(x)"),
         check("check-double", "assert double(4) == twice(4)\nassert kept == 7"),
-        check("check-made", "assert list(itertools.chain(made)) == [0, 2, 4]"),
+        check(
+            "check-made",
+            "assert list(itertools.chain(made)) == twins == [0, 2, 4]\n"
+            "assert table == {'last': 8}",
+        ),
         check("check-data", "assert [double(int(x)) for x in data] == [2, 4]"),
         answer(
             "greet",
@@ -298,6 +303,8 @@ def submit(course, who, assignment="week1", notebook="functions", more=(), **giv
 
 def test_what_ordinary_courses_do_works(course):
     submit(course, "right", more=[text("My project."), code("print('project')")])
+    for name in ("numbers.txt", "helper.py", "own.py"):  # all that was in the folder
+        (course / "submitted" / "right" / "week1" / name).write_text("1 2")
     submit(course, "negative", quadruple=NEGATIVE)
     submit(course, "other", quadruple=OTHER, double="def double(x):\n    return x + x")
     submit(course, "silent", greet="def greet():\n    return 'Hello Ada'")
@@ -314,6 +321,8 @@ def test_what_ordinary_courses_do_works(course):
     for row in rows(course):
         key = row["student"], row["notebook"], row["exercise"]
         found[key] = row["points"], row["status"]
+        if row["student"] == "right":
+            assert row["remarks"].count("left out") == row["remarks"].count("own.py")
         if row["student"] == "flat" and row["notebook"].endswith("words"):
             assert (
                 row["status"] == "missing" and "several assignments" in row["remarks"]
@@ -343,16 +352,17 @@ def test_what_ordinary_courses_do_works(course):
 
 
 MORE = [  # what else such courses do, name by name: an answer and its check
-    "%load_ext autoreload\nimport numpy as np\nfrom unittest import mock",
+    "%load_ext autoreload\nimport numpy as np\nfrom unittest import mock\nnoted = {}",
     "class Stack:\n    def __init__(self):\n        self.items = []\n"
     "    def push(self, x):\n        self.items.append(x)\n"
     "    def pop(self):\n        return self.items.pop()",
     "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2 and s.items == [1]",
     "def ask():\n    return int(input('n? ')) + 1",
     "with mock.patch('builtins.input', return_value='4'):\n    assert ask() == 5",
-    "x = 3\nz = np.arange(3)",
-    "%time assert x == 3 and np.allclose(z, [0, 1, 2])",
-    "def shout(word):\n    print(word.upper())",
+    "import sys\nx = 3\nz = np.arange(3)\nnoted['x'] = x\nsys.path.append('.')",
+    "%time assert x == 3 and np.allclose(z, [0, 1, 2])\n"
+    "assert noted == {'x': 3} and sys.maxsize > 3",
+    "help(len)\ndef shout(word):\n    print(word.upper())",
     "with mock.patch('builtins.print') as p:\n    shout('a')\n"
     "p.assert_called_with('A')",
     "def gen(n):\n    yield from range(n)",
@@ -360,6 +370,20 @@ MORE = [  # what else such courses do, name by name: an answer and its check
     "total = 0\ndef count():\n    global total\n    total += 1\n    return total",
     "total = 10\nassert count() == 11",
 ]
+
+
+def test_a_course_without_settings_has_nbgraders_own_stubs(tmp_path):
+    cells = [text("Because.", "why", grade=True, solution=True, points=1)]
+    cells += [answer("three", "three = 3"), check("check-three", "assert three == 3")]
+    write(tmp_path / "source" / "ps1" / "ps1.ipynb", cells)
+    nbgrader(tmp_path, "generate_assignment", "ps1")
+    stub = tmp_path / "release" / "ps1" / "ps1.ipynb"
+    target = tmp_path / "submitted" / "one" / "ps1" / "ps1.ipynb"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(stub.read_bytes())
+    assert "YOUR ANSWER HERE" in target.read_text("utf-8")
+    assert grade(tmp_path)[0] == 0
+    assert {row["status"] for row in rows(tmp_path)} == {"missing"}, rows(tmp_path)
 
 
 def test_names_with_spaces_and_whatever_else_courses_do(tmp_path):
@@ -372,6 +396,191 @@ def test_names_with_spaces_and_whatever_else_courses_do(tmp_path):
     result, said = grade(tmp_path)
     assert result == 0 and len(rows(tmp_path)) == 6, said
     assert {row["points"] for row in rows(tmp_path)} == {"1"}, rows(tmp_path)
+
+
+OBJECTS = {  # an answer, its checks (two points), and a wrong answer that gets one
+    "purse": (
+        """
+class Purse:
+    number = kind = process = 7
+    def __init__(self, *coins): self.coins = list(coins)
+    def __add__(self, other): return Purse(*self.coins, *other.coins)
+    def __eq__(self, other): return self.coins == getattr(other, "coins", None)
+    def __lt__(self, other): return sum(self.coins) < sum(other.coins)
+    def __len__(self): return len(self.coins)
+    def __getitem__(self, n): return self.coins[n]
+    def __setitem__(self, n, coin): self.coins[n] = coin
+    def __contains__(self, coin): return coin in self.coins
+    def __repr__(self): return f"Purse{tuple(self.coins)}"
+    def __enter__(self): return self
+    def __exit__(self, *error): self.coins.clear()
+""",
+        """
+a, b = Purse(1, 2), Purse(5)
+assert a + b == Purse(1, 2, 5) and a != b and not a == 3 and a != None
+assert a < b and max(a, b) == b and sorted([b, a])[0] == a
+assert len(a) == 2 and a[0] == 1 and 2 in a and 9 not in a and a and not Purse()
+a[0] = 4
+assert list(a) == [4, 2] and a.number == a.kind == a.process == 7
+with Purse(3) as c:
+    assert len(c) == 1
+assert len(c) == 0
+""",
+        "assert str(Purse(1, 2)) == f'{Purse(1, 2)}' == 'Purse(1, 2)'",
+        ('return f"Purse{tuple(self.coins)}"', "return 'Purse'"),
+    ),
+    "limit": (
+        """
+class Limit(ValueError): pass
+class Far(Limit): pass
+def draw(n):
+    if n > 5: raise (Far if n > 9 else Limit)(f"{n} is too much")
+    return 5 - n
+""",
+        """
+for n in (6, 10):
+    try:
+        draw(n)
+    except Limit as error:
+        assert str(error) == f"{n} is too much" and issubclass(Far, Limit)
+    else:
+        raise AssertionError("no error")
+assert draw(5) == 0
+""",
+        "import unittest\nunittest.TestCase().assertRaises(Far, draw, 10)",
+        ("(Far if n > 9 else Limit)", "Limit"),
+    ),
+    "wrap": (
+        """
+def twice(f): return lambda x: f(f(x))
+def counted(f):
+    def inner(*a):
+        inner.calls += 1
+        return f(*a)
+    inner.calls = 0
+    return inner
+""",
+        """
+three, ten = twice(lambda x: x + 3), twice(lambda x: 10 * x)
+assert three(1) == 7 and ten(1) == 100 and three(2) == 8
+""",
+        """
+@counted
+def add(a, b):
+    return a + b
+assert add(1, 2) == 3 and add(2, 2) == 4 and add.calls == 2
+""",
+        ("calls += 1", "calls += 2"),
+    ),
+    "chain": (
+        """
+import itertools
+from collections import Counter
+def odd():
+    for n in itertools.count(): yield 2 * n + 1
+def letters(word): return Counter(word)
+def pairs(n):
+    "Yield pairs."
+    yield from zip(range(n), range(n))
+""",
+        """
+import itertools
+numbers = odd()
+assert [next(numbers), next(numbers)] == [1, 3] and list(pairs(1)) == [(0, 0)]
+assert list(itertools.islice(numbers, 2)) == [5, 7] and pairs.__doc__ == "Yield pairs."
+assert letters("noon").most_common(1)[0][1] == 2 and letters("")["x"] == 0
+""",
+        "p = pairs(0)\ntry:\n    next(p)\nexcept StopIteration:\n    pass\n"
+        "else:\n    raise AssertionError",
+        ("zip(range(n), range(n))", "itertools.product(range(1), range(n or 1))"),
+    ),
+    "kinds": (
+        """
+import datetime
+from collections import namedtuple
+from fractions import Fraction
+Point = namedtuple("Point", "x y")
+class Node:
+    def __init__(self, value, after=None): self.value, self.after = value, after
+def half(n): return Fraction(n, 2)
+def corner(): return Point(3, 4)
+def day(n): return datetime.date(2024, 1, n)
+last = Node(2)
+first = Node(1, last)
+""",
+        """
+import datetime
+from fractions import Fraction
+assert half(3) == Fraction(3, 2) and half(1) + half(1) == 1
+assert corner().y == 4 and corner() == (3, 4) and day(9) == datetime.date(2024, 1, 9)
+""",
+        "seen, node = [], first\nwhile node:\n    seen.append(node.value)\n"
+        "    node = node.after\nassert seen == [1, 2] and first.after is last",
+        ("Node(1, last)", "Node(1)"),
+    ),
+    "notes": (
+        """
+def note(path, text):
+    with open(path, "a") as file: file.write(text)
+def words(path):
+    with open(path) as file: return len(file.read().split())
+""",
+        """
+with open("check.txt", "w") as file:
+    file.write("a b\\nc")
+assert words("check.txt") == 3
+""",
+        "note('own.txt', 'hello')\nassert open('own.txt').read() == 'hello'\n"
+        "with open('own.txt') as file:\n    assert [x for x in file] == ['hello']",
+        ("file.write(text)", "file.write('')"),
+    ),
+}
+
+
+def test_objects_of_the_learners_own_classes_work(tmp_path):
+    cells, half = [], []
+    for name, (right, first, second, (old, new)) in OBJECTS.items():
+        assert old in right
+        checks = [check(f"{name}-1", first), check(f"{name}-2", second)]
+        cells += [answer(name, right), *checks]
+        half += [answer(name, right.replace(old, new)), *checks]
+    write(tmp_path / "source" / "objects" / "objects.ipynb", cells)
+    write(tmp_path / "submitted" / "right" / "objects" / "objects.ipynb", cells)
+    write(tmp_path / "submitted" / "half" / "objects" / "objects.ipynb", half)
+    result, said = grade(tmp_path)
+    assert result == 0, said
+    found = {(r["student"], r["exercise"]): r["points"] for r in rows(tmp_path)}
+    wanted = {("right", name): "2" for name in OBJECTS}
+    wanted |= {("half", name): "1" for name in OBJECTS}
+    assert found == wanted, rows(tmp_path)
+
+
+def test_an_object_is_believed_only_what_the_exercise_asks_for(tmp_path):
+    liar = "class Liar:\n    def __eq__(self, x): return True\n"
+    liar += "    __lt__ = __gt__ = __contains__ = __eq__\n"
+    liar += "    def __sub__(self, x): return 0\n    __exit__ = __enter__ = __eq__\n"
+    cells = [
+        answer("pair", "class Pair:\n    def __len__(self): return 2"),
+        check("check-pair", "assert len(Pair()) == 2"),
+        answer("five", "def five(): return 5"),
+        check("check-equal", "assert five() == 5"),
+        check("check-near", "assert abs(five() - 5) < 1"),
+        check("check-order", "assert 4 < five()"),
+        check("check-file", "open('five.pkl', 'rb').read()"),
+        check(
+            "check-with",
+            "with five() if callable(five()) else open('x', 'w'):\n"
+            "    assert five() == 5",
+        ),
+    ]
+    write(tmp_path / "source" / "liars" / "liars.ipynb", cells)
+    saved = "open('five.pkl', 'wb').write(b'5')\n"  # a check might unpickle it
+    cells[2] = answer("five", f"{saved}{liar}def five(): return Liar()")
+    write(tmp_path / "submitted" / "liar" / "liars" / "liars.ipynb", cells)
+    assert grade(tmp_path)[0] == 0
+    found = {r["exercise"]: (r["points"], r["reason"]) for r in rows(tmp_path)}
+    assert found["pair"][0] == "1" and found["five"][0] == "0", found
+    assert "an object of the class Liar came" in found["five"][1]
 
 
 def test_what_ordinary_courses_may_do_opens_no_door(tmp_path):

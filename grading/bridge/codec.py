@@ -5,10 +5,13 @@ is not plain data (numbers, strings, lists, tuples, dicts, sets, arrays, tensors
 through `other`, which the sides define, or fails.
 """
 
+import datetime
 import json
 import operator
 import struct
 import sys
+from collections import Counter
+from fractions import Fraction
 from importlib import import_module
 
 import numpy as np
@@ -19,8 +22,29 @@ NODES = 1_000_000  # things in a frame
 DTYPES = {np.dtype(x).str: np.dtype(x) for x in "?bhilqBHILQefdFD"}
 TENSORS = "bool uint8 int8 int16 int32 int64 bfloat16 float16 float32 float64 complex64"
 TENSORS = frozenset([*TENSORS.split(), "complex128"])
-PLAIN = {"tuple": tuple, "frozenset": frozenset}
-PLAIN |= {kind.__name__: lambda x, k=kind: k(*x) for kind in (slice, range, complex)}
+PLAIN = {"tuple": tuple, "frozenset": frozenset, "Counter": lambda x: Counter(*x)}
+PARTS = {  # what is as good as some numbers
+    complex: "real imag",
+    slice: "start stop step",
+    range: "start stop step",
+    Fraction: "numerator denominator",
+    datetime.date: "year month day",
+    datetime.time: "hour minute second microsecond",
+    datetime.datetime: "year month day hour minute second microsecond",
+    datetime.timedelta: "days seconds microseconds",
+}
+PARTS = {kind: operator.attrgetter(*names.split()) for kind, names in PARTS.items()}
+PLAIN |= {k.__name__: lambda x, k=k: k(*map(operator.index, x)) for k in PARTS}
+PLAIN |= {k.__name__: lambda x, k=k: k(*x) for k in (complex, slice, range)}
+
+
+class Named(tuple):
+    """What stands for a named tuple: its fields are attributes, too."""
+
+    def __getattr__(self, name):
+        if name in self.__dict__.get("_fields", ()):
+            return self[self._fields.index(name)]
+        raise AttributeError(name)
 
 
 class ProtocolError(Exception):
@@ -179,10 +203,8 @@ class Encoder:
             return {"dict": [[self(key), self(value)] for key, value in x.items()]}
         if kind is bytes:
             return {"bytes": self.buffer(x)}
-        if kind is complex:
-            return {"complex": [x.real, x.imag]}
-        if kind in (slice, range):
-            return {kind.__name__: [self(y) for y in (x.start, x.stop, x.step)]}
+        if kind in PARTS and getattr(x, "tzinfo", None) is None:
+            return {kind.__name__: [self(part) for part in PARTS[kind](x)]}
         if x is Ellipsis:
             return {"ellipsis": 0}
         if issubclass(kind, np.generic) and (x := usual(x)).dtype.str in DTYPES:
@@ -198,8 +220,12 @@ class Encoder:
             return {"dtype": str(x)[6:]}
         if torch and kind is torch.Size:
             return {"size": list(x)}
-        if issubclass(kind, tuple):  # a named one
-            return {"tuple": [self(item) for item in tuple.__iter__(x)]}
+        if issubclass(kind, tuple):
+            items = [self(item) for item in tuple.__iter__(x)]
+            fields = getattr(x, "_fields", None)
+            return {"named": [self(fields), items]} if fields else {"tuple": items}
+        if kind is Counter:
+            return {"Counter": [self(dict(x))]}
         for base in (int, float, str, list, dict):
             if issubclass(kind, base):
                 return self(base(x))
@@ -285,6 +311,11 @@ class Decoder:
         self.containers.append(result := {})
         result.update((self(key), self(item)) for key, item in value)
         return result
+
+    def make_named(self, value):
+        made = Named(self.items(value[1]))
+        made._fields = tuple(self(value[0]))
+        return made
 
     def make_bytes(self, value):
         return bytes(self.buffers[value])

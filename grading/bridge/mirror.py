@@ -17,9 +17,10 @@ from grading.bridge.proxy import Mirrored, Remote
 class Mirror(nn.Module, Mirrored):
     def forward(self, *arguments, **named):
         number, root = self.root
-        if number not in self.remote.learner.modules:  # it is an earlier check's
-            self.remote.learner.modules[number] = root, {}, {}
-        return self.remote.learner.call(self.remote, arguments, named)
+        learner = self.remote.__learner__
+        if number not in learner.modules:  # it is an earlier check's
+            learner.modules[number] = root, {}, {}
+        return learner.call(self.remote, arguments, named)
 
     def __getattr__(self, name):
         try:

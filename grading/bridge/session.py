@@ -28,7 +28,7 @@ ERRORS += " ModuleNotFoundError NameError NotImplementedError OSError OverflowEr
 ERRORS += " RecursionError RuntimeError TypeError UnboundLocalError UnicodeError"
 ERRORS += " SyntaxError ValueError ZeroDivisionError"
 ERRORS = {name: getattr(builtins, name) for name in ERRORS.split()}
-SHARED = {"numpy", "torch", "math", "builtins", "_operator", "functools"}
+SHARED = {"numpy", "torch", "math", "builtins", "_operator", "_io", "io", "functools"}
 
 
 def plain(text, most=2000):
@@ -37,13 +37,13 @@ def plain(text, most=2000):
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text[:most])
 
 
-def error_of(reply):
+def error_of(reply, own=ERRORS):
     """Return a trusted exception for what the learner's code raised: .kind names it."""
     kinds = reply["raised"] if isinstance(reply["raised"], list) else []
-    text = plain(reply.get("text"))
-    known = (ERRORS[kind] for kind in kinds[:20] if kind in ERRORS)
+    kinds, text = [str(kind) for kind in kinds[:20]], plain(reply.get("text"))
+    known = ((own | ERRORS)[kind] for kind in kinds if kind in own or kind in ERRORS)
     error = next(known, Exception)(text)
-    error.kind = plain(str(kinds[0]), 80) if kinds else "Exception"
+    error.kind = plain(kinds[0], 80) if kinds else "Exception"
     error.where = plain(reply.get("where"), 80)
     error.from_learner = True
     return error
@@ -73,13 +73,16 @@ class Learner:
 
     start: () → Process; torch: is it in the notebook?
     shared: packages, besides the usual ones, that both sides can import;
+    special: methods like __eq__ that a check may believe a learner's object.
     """
 
-    def __init__(self, start, torch=False, shared=()):
+    def __init__(self, start, torch=False, shared=(), special=()):
         self.start, self.shared = start, SHARED.union(shared)
+        self.special, self.things, self.errors = frozenset(special), {}, {}
         self.process, self.spent, self.modules, self.end = None, 0.0, {}, None
         self.faithful, self.effects, self.undo = False, False, []
-        self.random, self.printed, self.callbacks = None, "", []
+        self.random, self.printed = None, ""
+        self.callbacks, self.numbers, self.used = {}, {}, 0  # of the check that runs
         self.death = None  # why there is no process
         self.rebound = lambda: ({}, [])  # names that a call sees set, and deleted
         self.mirror = preload() if torch else None
@@ -87,6 +90,7 @@ class Learner:
     def open(self):
         self.close()
         self.process, self.modules, self.random = self.start(), {}, None
+        self.things, self.errors = {}, {}
         self.end = self.end or time.monotonic() + 5 * self.process.limits.wall
         self.process.end = self.end
 
@@ -96,7 +100,7 @@ class Learner:
             self.spent += self.process.used
         self.process = None
 
-    def request(self, operation, fields, buffers=(), callbacks=()):
+    def request(self, operation, fields, buffers=()):
         """Send a request, serve the callbacks, return (reply, buffers)."""
         if not self.process:
             raise self.death or Died("crashed", "its process has ended")
@@ -113,17 +117,18 @@ class Learner:
                 raise Died("crashed", f"it disturbed the line: {error}") from None
             if "callback" not in reply:
                 break
-            self.serve(reply, data, callbacks, nonce)
+            self.serve(reply, data, nonce)
         self.printed = plain(reply.get("printed"), 11_000)
         if "raised" in reply:
-            raise error_of(reply)
+            raise error_of(reply, self.errors)
         return reply, data
 
-    def serve(self, reply, data, callbacks, nonce):
-        """Call a function of the check that was an argument of this very call."""
+    def serve(self, reply, data, nonce):
+        """Call a function that the check that runs has handed over."""
         buffers = []
         try:
-            function, decode = callbacks[reply["callback"]], Decoder(data, self.resolve)
+            function = self.callbacks[reply["callback"]]
+            decode = Decoder(data, self.resolve)
             many, how = decode(reply["arguments"]), reply["how"]
             if how == "call":
                 made = [function(*arguments, **named) for _, arguments, named in many]
@@ -162,9 +167,11 @@ class Learner:
         """Name a thing to the learner's process."""
         if isinstance(x, Remote | Mirrored):
             owner = x if isinstance(x, Remote) else x.remote
-            if owner.process is not self.process:
+            if owner.__process__ is not self.process:
                 raise Died("crashed", f"the process that made {owner.__name__} ended")
-            return {"thing": owner.number}
+            return {"thing": owner.__number__}
+        if isinstance(x, type) and "remote" in vars(x):  # an exception of the learner's
+            return self.refer(x.remote, encode)
         if place := importable(x, self.shared):
             return {"import": place}
         torch = sys.modules.get("torch")
@@ -178,8 +185,9 @@ class Learner:
             groups = [dict(part) for part in (x._parameters, x._buffers, x._modules)]
             return {"built": [encode(y) for y in (type(x), groups, own, x.training)]}
         if callable(x):
-            self.callbacks.append(x)
-            return {"callback": len(self.callbacks) - 1}
+            number = self.numbers.setdefault(id(x), self.used)
+            self.used, self.callbacks[number] = max(self.used, number + 1), x
+            return {"callback": number}
         kind = type(x).__name__
         raise TypeError(f"a {kind} cannot be taken to the learner's process")
 
@@ -187,8 +195,18 @@ class Learner:
         """Return what stands for a thing of the learner's."""
         if kind == "thing":
             number, what, name = value
-            name = plain(str(name), 80)
-            return Remote(self, operator.index(number), str(what), name)
+            name, number = plain(str(name), 80), operator.index(number)
+            if number not in self.things:  # one thing here for one there
+                self.things[number] = Remote(self, number, str(what), name)
+            return self.things[number]
+        if kind == "exception":
+            number, kinds = value
+            made = Remote(
+                self, operator.index(number), "class", plain(str(kinds[0]), 80)
+            )
+            base = type(error_of({"raised": kinds[1:]}, self.errors))
+            self.errors[made.__name__] = type(made.__name__, (base,), {"remote": made})
+            return self.errors[made.__name__]
         if kind == "callback":
             return self.callbacks[value]
         if kind == "module":
@@ -197,7 +215,6 @@ class Learner:
 
     def call(self, function, arguments, named):
         """Call the learner's function; return its result as trusted plain data."""
-        outer, self.callbacks = self.callbacks, []
         if self.modules:
             self.mirror.push(self)
         encode = Encoder(self.refer)
@@ -214,18 +231,14 @@ class Learner:
                 settings["random"] = self.random = now
         arrays, containers = list(encode.arrays), list(encode.containers)
         fields |= {"settings": encode(settings), "inputs": encode(inputs)}
-        given = fields, encode.buffers, self.callbacks
         try:
-            try:
-                reply, data = self.request("call", *given)
-            finally:
-                sys.stdout.write(self.printed)  # as it would be in one process
-            try:
-                return self.take(reply, data, arrays, containers, inputs)
-            except Exception as error:
-                raise Died("crashed", f"it disturbed the line: {error!r}") from None
+            reply, data = self.request("call", fields, encode.buffers)
         finally:
-            self.callbacks = outer
+            sys.stdout.write(self.printed)  # as it would be in one process
+        try:
+            return self.take(reply, data, arrays, containers, inputs)
+        except Exception as error:
+            raise Died("crashed", f"it disturbed the line: {error!r}") from None
 
     def take(self, reply, data, arrays, containers, inputs):
         """Return a call's result, after what it did to its arguments."""
@@ -257,7 +270,8 @@ class Learner:
         codec.put(old, new)
 
     def restore(self):
-        """End a check: undo what learners' functions did, forget their modules."""
+        """End a check: undo what learners' functions did, forget modules, functions."""
+        self.callbacks, self.numbers = {}, {}
         while self.undo:
             codec.put(*self.undo.pop())
         if self.modules and self.process:

@@ -6,6 +6,7 @@ process, it can only change the data that comes out of it.
 
 import __future__
 
+import _sitebuiltins
 import ast
 import asyncio
 import builtins
@@ -157,6 +158,8 @@ class Worker:
         number = self.numbers[id(x)]
         if torch and isinstance(x, torch.nn.Module):
             return {"module": [number, encode(self.skeleton(x, number))]}
+        if isinstance(x, type) and issubclass(x, BaseException):
+            return {"exception": [number, [kind.__name__ for kind in x.__mro__]]}
         kind = "class" if isinstance(x, type) else "object"
         kind = "function" if kind == "object" and callable(x) else kind
         return {"thing": [number, kind, type(x).__name__]}
@@ -384,7 +387,7 @@ def main(incoming, outgoing):
     sys.modules["__main__"] = module = types.ModuleType("__main__")
     global SPACE
     SPACE = module.__dict__
-    builtins.get_ipython = shell
+    builtins.get_ipython, builtins.help = shell, _sitebuiltins._Helper()
     builtins.display = lambda *things, **_: print(*map(repr, things), sep="\n")
     worker = Worker(open(high[0], "rb"), open(high[1], "wb"))
     while True:
