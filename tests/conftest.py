@@ -1,9 +1,12 @@
 """What the tests share: the book, built once, its pages, and a browser to read them."""
 
 import functools
+import os
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -20,17 +23,35 @@ PATIENCE = 300_000  # ms: a busy machine may be slow, and only what hangs fails 
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
-    """Build the book from nothing, with warnings as errors; return its HTML folder."""
-    folder = tmp_path_factory.mktemp("book")
-    script = Path(sys.executable).parent / "jupyter-book"
-    build = [sys.executable, script, "build", ".", "-W", "-n", "--keep-going"]
-    result = subprocess.run(
-        [*build, "--quiet", "--path-output", folder],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
+    """Build the book from nothing, with warnings as errors; return its HTML folder.
+
+    The first of the workers that needs it builds it, the others wait for the end.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, complaint = shared / "book", shared / "book.txt"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        end = time.monotonic() + PATIENCE / 1000
+        while not complaint.exists():
+            assert time.monotonic() < end, "the worker that builds the book is gone"
+            time.sleep(0.2)
+    else:
+        script = Path(sys.executable).parent / "jupyter-book"
+        build = [sys.executable, script, "build", ".", "-W", "-n", "--keep-going"]
+        result = subprocess.run(
+            [*build, "--quiet", "--path-output", folder],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        said = f"jupyter-book failed\n{result.stderr}" if result.returncode else ""
+        written = complaint.with_suffix(".part")
+        written.write_text(said, encoding="utf-8")
+        written.rename(complaint)  # at once: nobody reads the half of it
+    assert not complaint.read_text(encoding="utf-8"), complaint.read_text("utf-8")
     return folder / "_build" / "html"
 
 
@@ -67,9 +88,9 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def new_tab(browser):
-    """Return a function that opens a tab of its own context, given its options.
+@contextmanager
+def tabs(browser):
+    """Give a function that opens a tab of its own context, given its options.
 
     Every tab notes the errors of its pages, and none is allowed.
     """
@@ -91,6 +112,12 @@ def new_tab(browser):
     for context in contexts:
         context.close()
     assert not errors
+
+
+@pytest.fixture
+def new_tab(browser):
+    with tabs(browser) as open_tab:
+        yield open_tab
 
 
 @pytest.fixture
