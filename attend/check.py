@@ -6,6 +6,7 @@ They take NumPy arrays and torch tensors alike.
 import ast
 import linecache
 import weakref
+from collections import Counter
 
 import numpy as np
 
@@ -314,7 +315,12 @@ def tensors_made(function, *arguments):
     from torch.utils._python_dispatch import TorchDispatchMode
 
     given = {X.untyped_storage().data_ptr() for X in arguments if torch.is_tensor(X)}
-    shapes, made, most = set(), [], [0]
+    shapes, sizes, owners, most = set(), {}, Counter(), [0]
+
+    def let_go(place):
+        owners[place] -= 1
+        if not owners[place]:
+            del owners[place], sizes[place]
 
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
@@ -322,16 +328,12 @@ def tensors_made(function, *arguments):
             for X in result if isinstance(result, tuple | list) else [result]:
                 if torch.is_tensor(X) and X.is_floating_point():
                     shapes.add(tuple(X.shape))
-                    made.append(weakref.ref(X))
-            alive = [X for X in (ref() for ref in made) if X is not None]
-            held = {X.untyped_storage().data_ptr(): X for X in alive}
-            sizes = [
-                X.untyped_storage().nbytes() // X.element_size()
-                for place, X in held.items()
-                if place not in given
-            ]
-            most[0] = max(most[0], sum(sizes))
-            made[:] = map(weakref.ref, alive)
+                    storage = X.untyped_storage()
+                    if (place := storage.data_ptr()) not in given:
+                        sizes[place] = storage.nbytes() // X.element_size()
+                        owners[place] += 1
+                        weakref.finalize(X, let_go, place).atexit = False
+            most[0] = max(most[0], sum(sizes.values()))
             return result
 
     with Watch():
