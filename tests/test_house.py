@@ -49,6 +49,14 @@ def test_every_cell_was_run_and_wrote_no_warning(path):
 
 
 @pytest.mark.parametrize("path", AUTHORED, ids=name)
+def test_no_paragraph_waits_for_its_words(path):
+    """A word in capitals for a paragraph to come (TODO, RECIPEREAD) was once shown."""
+    for cell in read(path).cells:
+        waits = re.findall(r"(?m)^[A-Z_]{4,}$|\bTODO\b|\bFIXME\b", cell.source)
+        assert cell.cell_type == "code" or not waits, f"{cell.id}: {waits}"
+
+
+@pytest.mark.parametrize("path", AUTHORED, ids=name)
 def test_no_output_is_the_address_of_an_object(path):
     """A cell must not end in torch.manual_seed(…): the page would show a Generator."""
     for cell in code_cells(path):
