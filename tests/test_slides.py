@@ -88,7 +88,7 @@ def test_what_a_prediction_asks_for_comes_with_the_next_step(folder, tab):
     assert not answer.is_visible()
     while "visible" not in answer.get_attribute("class"):
         tab.keyboard.press("Space")
-    assert answer.is_visible()
+    answer.wait_for()  # until it is seen: it fades in
 
 
 def test_the_index_leads_to_each_chapter(folder):
