@@ -322,15 +322,10 @@ def longer():
     return runs + [plain(s, 128, pairs=90_000, **LONG) for s in (1, 2)]
 
 
-def wider():
-    """Four times the width, with the whole training."""
-    return [plain(0, 256)]
-
-
 def wide():
     """The dear corners of the frontier."""
     runs = [plain(s, 62, **LONG) for s in range(3)]
-    runs += [plain(s, 256) for s in (1, 2)]
+    runs += [plain(s, 256) for s in range(3)]
     for many in (10_000, 90_000):
         runs += [plain(s, 128, pairs=many) for s in range(3)]
         runs += [attending(s, 64, pairs=many) for s in range(3)]
@@ -424,8 +419,7 @@ def real_longer():
 PARTS = {
     part.__name__: part
     for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
-    + [corners, diagonal, exposure, dropout, heads, reversal, real, wider, wide]
-    + [real_longer]
+    + [corners, diagonal, exposure, dropout, heads, reversal, real, wide, real_longer]
 }
 
 

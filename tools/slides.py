@@ -103,9 +103,7 @@ def text(deck, source, opens=False):
             deck.add(cell, lines, "subslide" if deck.used > HEADING else "-")
         elif fold:  # closed, it is one line
             deck.add(cell, 1.3)
-        elif "Predict: " in block or SHOWN.match(block):
-            deck.add(cell, lines)
-        elif opens:
+        elif opens or "Predict: " in block or SHOWN.match(block):
             deck.add(cell, lines)
         else:
             deck.say(block.removeprefix("> "))
