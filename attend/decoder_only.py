@@ -48,7 +48,8 @@ def learn(model, plan, rate=5e-3):
         optimizer.param_groups[0]["lr"] = rate * training.share_of_rate(step, len(plan))
         words = torch.cat([source, target], dim=1)  # (B, L + 1): one sequence a row
         logits = model(words[:, :-1])  # (B, L, vocabulary): every place at once
-        loss = F.cross_entropy(logits.mT, words[:, 1:], ignore_index=PAD)
+        wanted = words[:, 1:].flatten()
+        loss = F.cross_entropy(logits.flatten(0, 1), wanted, ignore_index=PAD)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -134,9 +135,9 @@ class CachedDecoderOnly(DecoderOnly):
             layer.attention = CachedAttention(width, heads)
 
     def forward(self, words, caches=None):
-        past = caches[0][0].shape[-2] if caches else 0  # words that were read before
+        past = caches[0][0].shape[-2] if caches else 0  # the keys in layer 0
         X = self.embedding(words)
-        X = X + sinusoidal_positions(past + X.shape[1], X.shape[2])[past:]
+        X = X + sinusoidal_positions(past + X.shape[1], X.shape[2])[past:]  # new
         kept = []
         for number, layer in enumerate(self.layers):
             cache = caches[number] if caches else None
@@ -228,7 +229,8 @@ def teach_to_repeat(model, steps, seed=0, watch=None):
         length = int(torch.randint(5, 21, (1,), generator=draw))
         words = repeated(32, length, model.output.out_features, draw)
         logits, _ = model(words[:, :-1])
-        loss = F.cross_entropy(logits[:, length:].mT, words[:, length + 1 :])
+        wanted = words[:, length + 1 :]
+        loss = F.cross_entropy(logits[:, length:].flatten(0, 1), wanted.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
