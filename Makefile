@@ -65,7 +65,8 @@ test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
 
-experiments: $(VENV)/.ready ## run what chapters 14 to 17 report and is not there yet (six hours or more; goes on where it stopped)
+experiments: $(VENV)/.ready ## run what chapters 12 to 17 report and is not there yet (six hours or more; goes on where it stopped)
+	@OMP_NUM_THREADS=1 $(PY) -m tools.models
 	@OMP_NUM_THREADS=1 $(PY) -m tools.experiments $(PARTS) --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.four_task_runs --jobs $(JOBS)
 	@OMP_NUM_THREADS=1 $(PY) -m tools.transformer_runs --jobs $(JOBS)

@@ -246,6 +246,17 @@ def test_a_file_of_stored_runs_is_put_beside_and_nothing_overwritten(
     assert not Path("99_nothing.csv").exists()
 
 
+def test_every_file_that_chapters_read_goes_along(unpacked):
+    beside = {p.name for p in (ROOT / "chapters").iterdir() if p.is_file()}
+    files = {name for name in beside if not name.endswith(".ipynb")}
+    assert files == set(downloads.stored()) and "12_model.pt" in files
+    with zipfile.ZipFile(unpacked / downloads.WHEEL) as wheel:
+        packed = set(wheel.namelist())
+    for name in files:
+        assert f"attend/runs/{name}" in packed
+        assert (unpacked / "chapters" / name).exists()
+
+
 def test_what_a_reader_changed_is_kept(tmp_path):
     assert downloads.write(tmp_path, ["book"]) == []
     (path,) = tmp_path.rglob("*.ipynb")

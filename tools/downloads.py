@@ -42,7 +42,7 @@ TOC = Path(os.environ.get("STUDENT_TOC", ROOT / "_toc.yml"))
 FOLDERS = ("chapters", "exercises", "solutions", "book")
 QUIZZES = ROOT / "book" / "quizzes"
 SAFE = " /:=;,()+*-.@$!~|"  # what an address in a picture need not write in numbers
-DATA = ("*.csv", "*.json", "*.npz", "*.txt")  # as in pyproject.toml
+DATA = ("*.csv", "*.json", "*.npz", "*.pt", "*.txt")  # as in pyproject.toml
 WHEEL = f"attend-{attend.__version__}-py3-none-any.whl"
 NAME = f"learning-to-attend-{attend.__version__}{'-students' * FOR_STUDENTS}"
 NEEDED = """\
@@ -381,7 +381,7 @@ def markdown(words, name):
 
 
 def stored():
-    """Return the names of the files of stored runs."""
+    """Return the names of the files of stored runs and models."""
     found = (p.name for pattern in DATA for p in (ROOT / "chapters").glob(pattern))
     return sorted(found)
 
