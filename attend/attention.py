@@ -58,12 +58,12 @@ def scaled_dot(Q, K):
 
 
 @guarded(arrays.additive)
-def additive(Q, K, W_Q, W_K, w):
-    """Score by tanh(q W_Q + k W_K) · w, a small network (Bahdanau et al., 2015).
+def additive(Q, K, M_Q, M_K, w):
+    """Score by tanh(q M_Q + k M_K) · w, a small network (Bahdanau et al., 2015).
 
-    Q (…, L, Eq), K (…, S, Ek), W_Q (Eq, U), W_K (Ek, U), w (U,) → scores (…, L, S).
+    Q (…, L, Eq), K (…, S, Ek), M_Q (Eq, U), M_K (Ek, U), w (U,) → scores (…, L, S).
     """
-    hidden = np.tanh((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :])
+    hidden = np.tanh((Q @ M_Q)[..., :, None, :] + (K @ M_K)[..., None, :, :])
     return hidden @ w  # (…, L, S, U) → (…, L, S)
 
 

@@ -76,16 +76,16 @@ def test_torch_equals_numpy_and_the_loop(leading, L, S, Eq, Ek, U, seed):
     check(location, K, lambda q, k, j: (q @ W_p)[j])
 
     network = Additive(Eq, Ek, U).double()
-    W_Q, W_K, w = matrices(network)
+    M_Q, M_K, w = matrices(network)
     check(
         network,
         K,
-        lambda q, k, j: np.tanh(q @ W_Q + k @ W_K) @ w[:, 0],
-        lambda Q, K: additive(Q, K, W_Q, W_K, w[:, 0]),
+        lambda q, k, j: np.tanh(q @ M_Q + k @ M_K) @ w[:, 0],
+        lambda Q, K: additive(Q, K, M_Q, M_K, w[:, 0]),
     )
     concat = Concat(Eq, Ek, U).double()
     concat.load_state_dict(network.state_dict())
-    W = np.concatenate([W_Q, W_K])
+    W = np.concatenate([M_Q, M_K])
     check(concat, K, lambda q, k, j: np.tanh(np.concatenate([q, k]) @ W) @ w[:, 0])
 
 
@@ -172,17 +172,17 @@ two, three = np.ones((2, 3)), np.ones((4, 3))
         (
             lambda: additive(two, three, np.ones((2, 5)), np.ones((3, 5)), np.ones(5)),
             ValueError,
-            r"W_Q has shape \(2, 5\).*expected \(3, U\)",
+            r"M_Q has shape \(2, 5\).*expected \(3, U\)",
         ),
         (
             lambda: additive(two, three, np.ones((3, 1)), np.ones((3, 5)), np.ones(5)),
             ValueError,
-            r"W_Q has shape \(3, 1\), w has shape \(5,\)",
+            r"M_Q has shape \(3, 1\), w has shape \(5,\)",
         ),
         (
             lambda: additive(two, three, np.ones((3, 5)), np.ones((2, 5)), np.ones(5)),
             ValueError,
-            r"W_K has shape \(2, 5\).*expected \(3, U\)",
+            r"M_K has shape \(2, 5\).*expected \(3, U\)",
         ),
         (
             lambda: additive(two, three, *[np.ones((3, 5))] * 2, np.ones((5, 1))),

@@ -80,12 +80,12 @@ def dot(Q, K):
     return {"Q": Q, "K": K}
 
 
-def additive(Q, K, W_Q, W_K, w):
+def additive(Q, K, M_Q, M_K, w):
     """Raises ValueError when the shapes do not fit."""
     Q, K = floats("Q", Q, axes=2), floats("K", K, axes=2)
-    for name, W, X in [("W_Q", W_Q, Q), ("W_K", W_K, K)]:
-        if np.shape(W) != (X.shape[-1], np.size(w)) or np.ndim(w) != 1:
-            shapes = f"{name} has shape {np.shape(W)}, w has shape {np.shape(w)}"
+    for name, M, X in [("M_Q", M_Q, Q), ("M_K", M_K, K)]:
+        if np.shape(M) != (X.shape[-1], np.size(w)) or np.ndim(w) != 1:
+            shapes = f"{name} has shape {np.shape(M)}, w has shape {np.shape(w)}"
             raise ValueError(f"{shapes}: expected ({X.shape[-1]}, U) and (U,)")
     return {"Q": Q, "K": K}
 

@@ -162,40 +162,40 @@ def cosine(Q, K, strength):
 
 
 # %% mended wrong: as it was
-def mended_additive(Q, K, W_Q, W_K, w):
-    return buggy_additive(Q, K, W_Q, W_K, w)
+def mended_additive(Q, K, M_Q, M_K, w):
+    return buggy_additive(Q, K, M_Q, M_K, w)
 
 
 # %% mended wrong: no tanh at all
-def mended_additive(Q, K, W_Q, W_K, w):
-    return ((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :]) @ w
+def mended_additive(Q, K, M_Q, M_K, w):
+    return ((Q @ M_Q)[..., :, None, :] + (K @ M_K)[..., None, :, :]) @ w
 
 
 # %% mended wrong: tanh after the votes
-def mended_additive(Q, K, W_Q, W_K, w):
-    return np.tanh(((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :]) @ w)
+def mended_additive(Q, K, M_Q, M_K, w):
+    return np.tanh(((Q @ M_Q)[..., :, None, :] + (K @ M_K)[..., None, :, :]) @ w)
 
 
 # %% mended wrong: w left out, formula ②
-def mended_additive(Q, K, W_Q, W_K, w):
-    hidden = np.tanh((Q @ W_Q)[..., :, None, :] + (K @ W_K)[..., None, :, :])
+def mended_additive(Q, K, M_Q, M_K, w):
+    hidden = np.tanh((Q @ M_Q)[..., :, None, :] + (K @ M_K)[..., None, :, :])
     return hidden.sum(axis=-1)
 
 
 # %% mended wrong: queries and keys exchanged
-def mended_additive(Q, K, W_Q, W_K, w):
-    hidden = np.tanh((Q @ W_Q)[..., None, :, :] + (K @ W_K)[..., :, None, :])
+def mended_additive(Q, K, M_Q, M_K, w):
+    hidden = np.tanh((Q @ M_Q)[..., None, :, :] + (K @ M_K)[..., :, None, :])
     return hidden @ w
 
 
 # %% mended wrong: no axes in front
-def mended_additive(Q, K, W_Q, W_K, w):
-    return np.tanh((Q @ W_Q)[:, None] + (K @ W_K)[None, :]) @ w
+def mended_additive(Q, K, M_Q, M_K, w):
+    return np.tanh((Q @ M_Q)[:, None] + (K @ M_K)[None, :]) @ w
 
 
 # %% mended right: loops over pairs
-def mended_additive(Q, K, W_Q, W_K, w):
-    queries, keys = Q @ W_Q, K @ W_K
+def mended_additive(Q, K, M_Q, M_K, w):
+    queries, keys = Q @ M_Q, K @ M_K
     columns = []
     for j in range(keys.shape[-2]):
         columns.append(np.tanh(queries + keys[..., j : j + 1, :]) @ w)
@@ -203,12 +203,12 @@ def mended_additive(Q, K, W_Q, W_K, w):
 
 
 # %% mended right: one tall matrix for all pairs
-def mended_additive(Q, K, W_Q, W_K, w):
+def mended_additive(Q, K, M_Q, M_K, w):
     L, S = Q.shape[-2], K.shape[-2]
     Q = np.repeat(Q[..., :, None, :], S, axis=-2)
     K = np.repeat(K[..., None, :, :], L, axis=-3)
     pairs = np.concatenate([Q, K], axis=-1)
-    return np.einsum("...u,u->...", np.tanh(pairs @ np.vstack([W_Q, W_K])), w)
+    return np.einsum("...u,u->...", np.tanh(pairs @ np.vstack([M_Q, M_K])), w)
 
 
 # %% window wrong: D taken for σ
