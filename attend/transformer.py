@@ -131,6 +131,11 @@ class Transformer(nn.Module):
         self.decoder = TransformerDecoder(target_words, width, heads, layers)
         self.output = nn.Linear(width, target_words)
 
+    def forward(self, source, words):
+        memory = self.encoder(source)
+        X, weights = self.decoder(words, memory)
+        return self.output(X), weights
+
     def start(self, source):
         """Encode: source (B, S) → memory (B, S, D), and no words yet (1, B, 0)."""
         return self.encoder(source), source.new_empty(1, len(source), 0)
@@ -139,11 +144,8 @@ class Transformer(nn.Module):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
         state = torch.cat([state, words[None]], dim=-1)  # (1, B, all words so far)
         X, weights = self.decoder(state[0], memory)  # reads (B, all words so far)
-        T = words.shape[1]  # all words in training, 1 in translating
-        return self.output(X[:, -T:]), weights[:, -T:], state  # of the T new places
-
-    def forward(self, source, words):
-        return self.step(*self.start(source), words)[:2]
+        T = words.shape[1]  # the new words: in translating, one
+        return self.output(X[:, -T:]), weights[:, -T:], state
 
 
 class PostNormEncoderLayer(EncoderLayer):
