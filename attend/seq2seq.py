@@ -49,12 +49,12 @@ class WithoutAttention(nn.Module):
         return C, state[None]  # an axis more: nn.GRU may have several layers
 
     def step(self, C, state, words):
-        """Go on by T words (B, T) → logits (B, T, target words), None, state."""
-        C = C[:, None].expand(-1, words.shape[1], -1)  # (B, T, D): the same T times
-        inputs = torch.cat([self.embedding(words), C], dim=-1)  # (B, T, 2D)
-        states, state = self.gru(inputs, state)  # s after each word, the last s
-        combined = torch.tanh(self.combine(torch.cat([C, states], dim=-1)))
-        return self.output(combined), None, state
+        """Go on by T words (B, T) → logits (B, T, target words), None, last state."""
+        repeated = C[:, None].expand(-1, words.shape[1], -1)  # (B, T, D)
+        inputs = torch.cat([self.embedding(words), repeated], dim=-1)  # (B, T, 2D)
+        states, last = self.gru(inputs, state)  # s after each word, s after the last
+        combined = torch.tanh(self.combine(torch.cat([repeated, states], dim=-1)))
+        return self.output(combined), None, last
 
     def forward(self, source, words):
         C, state = self.start(source)
@@ -122,16 +122,16 @@ class Pointer(nn.Module):
     source (B, S) → logits (B, words), weights (B, S) (Kadlec et al., 2016).
     """
 
-    def __init__(self, words, width=64):
+    def __init__(self, size, width=64):  # size: of the vocabulary
         super().__init__()
-        self.words, self.encoder = words, Encoder(words, width)
+        self.size, self.encoder = size, Encoder(size, width)
         score = Additive(width, width, 16)
-        widths = {"query_width": width, "value_width": words}
+        widths = {"query_width": width, "value_width": size}
         self.attention = AttentionLayer(score, **widths, combine=False)
 
     def forward(self, source):
         h, C = self.encoder(source)  # states (B, S, D), C (B, D)
-        V = F.one_hot(source, self.words).float()  # rows with a 1, (B, S, words)
+        V = F.one_hot(source, self.size).float()  # rows with a 1, (B, S, words)
         Q = C[:, None]  # one query for each source, (B, 1, D)
         chances, weights = self.attention(Q, h, V)  # (B, 1, words), (B, 1, S)
         return torch.log(chances[:, 0] + 1e-9), weights[:, 0]
@@ -171,7 +171,7 @@ class OneVector(nn.Module):
         return self.output(C), None
 
 
-def loss_of_answer(model, source, target, *_):
+def loss_of_answer(model, source, target, *_):  # *_: settings for decoders
     """Mean cross-entropy of a word, in nats: source (B, S), target BOS word EOS."""
     logits, _ = model(source)
     return F.cross_entropy(logits, target[:, 1])
