@@ -584,23 +584,30 @@ def spreads(model, pairs, vocabularies):
     return {k: round(float(v), 4) for k, v in zip(SPREADS, values, strict=True)}
 
 
-def execute(run):
-    """Train the model of a Run → its line, its counts by "validation" and "test"."""
+def train(run, model):
+    """Train the model of a Run; return its last loss and the processor's seconds."""
     torch.set_num_threads(1)
-    vocabularies, model = vocabularies_of(run.corpus), build(run)
-    train, validation = known(run)
-    before = spreads(model, validation, vocabularies)
     options = {"tokens": run.tokens, "seed": run.seed, "unknown": True}
     options |= {"word_dropout": run.word_dropout, "rate": run.rate}
     options["mixed"] = bool(run.padded)
     begin = time.process_time()
     try:
-        losses = training.train(model, train, vocabularies, **options)
+        losses = training.train(
+            model, known(run)[0], vocabularies_of(run.corpus), **options
+        )
         loss = losses[-100:].mean()
     except FloatingPointError:  # it went up without end: that is a result, too
         loss = np.inf
         model.eval()
-    seconds = time.process_time() - begin
+    return loss, time.process_time() - begin
+
+
+def execute(run):
+    """Train the model of a Run → its line, its counts by "validation" and "test"."""
+    vocabularies, model = vocabularies_of(run.corpus), build(run)
+    _, validation = known(run)
+    before = spreads(model, validation, vocabularies)
+    loss, seconds = train(run, model)
     stored = {"validation": counted(model, validation, vocabularies)}
     if run.seed != TUNING:
         stored["test"] = counted(model, open_test(run), vocabularies)

@@ -2,9 +2,10 @@
 
     python -m tools.real_sentences
 
-It trains the experiment's two models on real text, seed 0 (two minutes each), and
-writes chapters/14_real_sentences.json, unless that is there: where the one looks, and
-which faults both make. It wants `make real-data` first, and waits without it.
+It trains the two models of the experiment's part `real` again, seed 0, at the rates
+that were chosen there (two minutes each), and writes chapters/14_real_sentences.json,
+unless that is there: where the one looks, and which faults both make. It wants `make
+real-data` first, and waits without it.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from attend import training
 from attend.data import corpus
-from tools import first_experiment as experiments
+from tools import experiments, tables
 
 STORED = Path(__file__).parents[1] / "chapters" / "14_real_sentences.json"
 SHOWN = "select the subscript option and click ok .", "to show or hide text ."
@@ -81,10 +82,13 @@ def sentences(model, splits, vocabularies):
 def main():
     if STORED.exists() or not experiments.have_real_text():
         return
-    plan = [run for run in experiments.plan() if run.corpus == "libreoffice"]
-    models = {run.model: experiments.trained(run)[0] for run in plan if run.seed == 0}
-    splits = experiments.data(*plan[0][5:8], "libreoffice")
-    vocabularies = experiments.vocabularies_of(plan[0])
+    lines = tables.load(experiments.table())
+    runs = [run for run in experiments.plan(["real"], lines) if run.seed == 0]
+    models = {run.model: experiments.build(run) for run in runs}
+    for run in runs:
+        experiments.train(run, models[run.model])
+    splits = experiments.data(name="libreoffice")
+    vocabularies = experiments.vocabularies_of("libreoffice")
     result = {
         "text": "LibreOffice's help, MPL-2.0",
         "copied": copied(models["with"], splits.test, vocabularies),
