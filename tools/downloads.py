@@ -113,20 +113,24 @@ def number(label):
 
 @functools.cache
 def labels():
-    """Return {label: number} of figures and equations, counted as the pages count.
-
-    Pages without numbers of their own count through the whole book.
-    """
-    found, figures, equations = {}, 0, 0
+    """Return {label: number} of figures and equations, counted as the pages count."""
+    found = {}
     for path in chosen(("book", "chapters", "solutions")):  # exercises draw nothing yet
+        page, figures, equations = f"{path.parent.name}/{path.stem}", 0, 0
         for cell in read(path).cells:
             if name := figure(cell).get("name"):
                 figures += 1
-                found[name] = figures
+                found[name] = ".".join(map(str, counted(page, figures)))
             for label in re.findall(r"\$\$ *\((eq-[\w-]+)\)", cell.source):
                 equations += 1
-                found[label] = equations
+                found[label] = ".".join(map(str, counted(page, equations)))
     return found
+
+
+def counted(page, n):
+    """Return the number of a page's n-th figure or equation: in chapter 4 (4, n)."""
+    folder, _, stem = page.partition("/")
+    return (int(stem[:2]), n) if folder == "chapters" else (n,)
 
 
 def figure(cell):

@@ -129,6 +129,19 @@ def is_folded(cell):
     return "hide-input" in cell.metadata.get("tags", [])
 
 
+def number_by_chapter(app, env):
+    """Count figures and equations anew in each chapter: Fig. 4.2.
+
+    The environment is stored by now, with the numbers that the next build expects.
+    """
+    for docname, kinds in env.toc_fignumbers.items():
+        for kind, labels in kinds.items():
+            kinds[kind] = {
+                label: downloads.counted(docname, n)
+                for n, label in enumerate(labels, 1)
+            }
+
+
 class CheckYourself(SphinxDirective):
     """The questions of one chapter; every option unfolds to its explanation."""
 
@@ -683,6 +696,7 @@ def setup(app):
     app.connect("source-read", add_questions)
     app.connect("source-read", rename_solutions)
     app.connect("source-read", join_folded)
+    app.connect("env-check-consistency", number_by_chapter)
     app.connect("doctree-resolved", mark_what_varies)
     app.connect("doctree-resolved", list_terms)
     app.connect("doctree-resolved", cover_answers)
