@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -87,9 +88,9 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def new_tab(browser):
-    """Return a function that opens a tab of its own context, given its options.
+@contextmanager
+def tabs(browser):
+    """Give a function that opens a tab of its own context, given its options.
 
     Every tab notes the errors of its pages, and none is allowed.
     """
@@ -111,6 +112,12 @@ def new_tab(browser):
     for context in contexts:
         context.close()
     assert not errors
+
+
+@pytest.fixture
+def new_tab(browser):
+    with tabs(browser) as open_tab:
+        yield open_tab
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from attend import attention
 from attend.microscope import Microscope
+from tests.conftest import tabs
 from tools.figures import figures
 from tools.notebooks import ROOT
 
@@ -33,14 +34,22 @@ new PerformanceObserver((list) => {
     if (!entry.hadRecentInput) seen.shift += entry.value;
 }).observe({type: "layout-shift", buffered: true});
 """
-THIN = """() => {  // one word of every colour in the code: thousands more look alike
-  const seen = new Set();
-  for (const word of document.querySelectorAll(".highlight span[class]")) {
-    const kind = `${word.className} ${word.closest(".cell_output") ? "out" : "in"}`;
-    if (word.children.length) continue;
-    if (seen.has(kind)) word.remove();
-    seen.add(kind);
-  }
+THIN = """() => {  // one of every kind: thousands more look alike
+  const thin = (all, kind) => {
+    const seen = new Set();
+    const again = (one, name) => seen.has(name) || !seen.add(name);
+    [...document.querySelectorAll(all)].map((one) => [one, kind(one)])
+      .filter((pair) => again(...pair)).forEach(([one]) => one.remove());
+  };
+  const colour = (one) => getComputedStyle(one).color;
+  // words of the code, by their colours
+  thin(".highlight span[class]:not(:has(*))",
+    (word) => `${word.className} ${word.closest(".cell_output") ? "out" : "in"}`);
+  // formulas, by what they stand in; titles of pages beside the text
+  thin("mjx-container", (one) =>
+    [one.getAttribute("display"), one.parentElement.localName, colour(one)].join());
+  thin(".bd-links a", (link) =>
+    [link.closest("li").className, !link.textContent.trim(), colour(link)].join());
 }"""
 SELECTORS = """(text) => {  // those of a style sheet that match, and all in the page
   const whole = new CSSStyleSheet();
@@ -62,10 +71,11 @@ CUT = """() => {  // formulas that scroll; rows of printed tables that go on bel
     .filter((formula) => formula.scrollWidth > formula.clientWidth)
     .map((formula) => ["formula", formula.closest("[id]").id]);
   for (const pre of document.querySelectorAll(".output.stream pre")) {
-    const rows = pre.textContent.split("\\n");
+    const [rows, whole] = [pre.textContent.split("\\n"), pre.innerHTML];
     const height = (text) => ((pre.textContent = text), pre.offsetHeight);
     for (const row of rows.filter((row) => / {2}.*\\S {2}/.test(row)))
       if (height(row) > height("-")) cut.push(["row", row]);
+    pre.innerHTML = whole;
   }
   return cut;
 }"""
@@ -119,66 +129,86 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_every_page_is_whole_light_and_steady(site, book, pages, new_tab):
-    """No other host, no error, no sideways scrolling, little weight, no jump."""
-    tab = new_tab(viewport={"width": 390, "height": 800})
-    tab.add_init_script(WATCH)
-    requested, failed = [], set()
-    tab.on("request", lambda r: requested.append(r.url))
-    tab.on("requestfailed", lambda r: failed.add(r.url))
-    strange, wide, heavy, jumpy = set(), set(), set(), set()
-    for path, page in pages.items():
-        if page.xpath("//meta[@http-equiv='Refresh']"):  # index.html leads on
-            continue
-        name = path.relative_to(book).as_posix()
-        requested.clear()
-        tab.goto(f"{site}/{name}", wait_until="load")
-        settled(tab)
-        if (shift := tab.evaluate("seen.shift")) > SHIFT:
-            jumpy.add((name, shift))
-        tab.evaluate(UNCOVER)
-        if (width := tab.evaluate("document.documentElement.scrollWidth")) > 390:
-            wide.add((name, width))
-        own = cold = 0
-        for url in {url.split("?")[0].split("#")[0] for url in requested}:
-            if url.startswith(("data:", "blob:")):
-                continue
-            if not url.startswith(site):
-                strange.add(url)
-                continue
-            size = transferred(book / url.removeprefix(f"{site}/"))
-            cold += size
-            own += size * (not any(part in url for part in SHARED))
-        if own > OWN or cold > COLD:
-            heavy.add((name, own, cold))
-    assert not strange, "loaded from another host"
-    assert not failed
-    assert not wide, "a phone would have to scroll sideways"
-    assert not heavy, f"more than {OWN} bytes by itself, or {COLD} in all"
-    assert not jumpy, f"what is read moves while it is read, by more than {SHIFT}"
+@pytest.fixture(scope="module")
+def walk(site, book, pages, browser):
+    """Load every page once, on a phone; look at it there, on a smaller one, and wide.
 
-
-def test_no_page_has_a_violation_of_wcag_2_2_aa(site, book, pages, new_tab):
-    """Every page in the light; in the dark theme, the contrasts of every page."""
+    Return {what: what was found}: no other host and no error, no sideways scrolling,
+    little weight, no jump; nothing cut on the small phone; no violation by axe in the
+    light, and in the dark theme none of its contrasts.
+    """
     import axe_playwright_python
 
-    axe = (
-        Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
-    )
-    tab, found = new_tab(reduced_motion="reduce"), set()  # no colour is on its way
-    for path, page in pages.items():
-        if page.xpath("//meta[@http-equiv='Refresh']"):
+    axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf8")
+    found = {name: set() for name in "strange failed wide heavy jumpy cut axe".split()}
+    requested = []
+    with tabs(browser) as open_tab:
+        tab = open_tab()
+        tab.add_init_script(WATCH)
+        tab.on("request", lambda r: requested.append(r.url))
+        tab.on("requestfailed", lambda r: found["failed"].add(r.url))
+        for path, page in pages.items():
+            if page.xpath("//meta[@http-equiv='Refresh']"):  # index.html leads on
+                continue
+            name = path.relative_to(book).as_posix()
+            tab.set_viewport_size({"width": 390, "height": 800})
+            tab.emulate_media(reduced_motion="no-preference")
+            requested.clear()
+            tab.goto(f"{site}/{name}", wait_until="load")
+            settled(tab)
+            if (shift := tab.evaluate("seen.shift")) > SHIFT:
+                found["jumpy"].add((name, shift))
+            tab.evaluate(UNCOVER)
+            width = tab.evaluate("document.documentElement.scrollWidth")
+            if width > 390:
+                found["wide"].add((name, width))
+            own, cold, strange = weight({*requested}, site, book)
+            found["strange"] |= strange
+            if own > OWN or cold > COLD:
+                found["heavy"].add((name, own, cold))
+            tab.set_viewport_size({"width": 360, "height": 800})
+            found["cut"] |= {(name, *what) for what in tab.evaluate(CUT)}
+            tab.set_viewport_size({"width": 1280, "height": 900})
+            tab.emulate_media(reduced_motion="reduce")  # no colour is on its way
+            tab.add_style_tag(content="* { transition: none !important; }")
+            tab.evaluate(THIN)
+            tab.evaluate(axe)
+            for dark in (False, True):
+                said = tab.evaluate(AXE, dark)
+                found["axe"] |= {(name, dark, *one) for one in said}
+    return found
+
+
+def weight(urls, site, book):
+    """Return a page's own bytes, those of a first visit, and what is not from here."""
+    own = cold = 0
+    strange = set()
+    for url in {url.split("?")[0].split("#")[0] for url in urls}:
+        if url.startswith(("data:", "blob:")):
             continue
-        name = path.relative_to(book).as_posix()
-        tab.goto(f"{site}/{name}", wait_until="load")
-        settled(tab)
-        tab.add_style_tag(content="* { transition: none !important; }")
-        tab.evaluate(THIN)
-        tab.evaluate(axe)
-        tab.evaluate(UNCOVER)
-        for dark in (False, True):
-            found |= {(name, dark, *one) for one in tab.evaluate(AXE, dark)}
-    assert not found
+        if not url.startswith(site):
+            strange.add(url)
+            continue
+        size = transferred(book / url.removeprefix(f"{site}/"))
+        cold += size
+        own += size * (not any(part in url for part in SHARED))
+    return own, cold, strange
+
+
+def test_every_page_is_whole_light_and_steady(walk):
+    assert not walk["strange"], "loaded from another host"
+    assert not walk["failed"]
+    assert not walk["wide"], "a phone would have to scroll sideways"
+    assert not walk["heavy"], f"more than {OWN} bytes by itself, or {COLD} in all"
+    assert not walk["jumpy"], f"what is read moves while it is read: {SHIFT} or more"
+
+
+def test_a_small_phone_shows_every_formula_and_every_printed_row_whole(walk):
+    assert not walk["cut"]
+
+
+def test_no_page_has_a_violation_of_wcag_2_2_aa(walk):
+    assert not walk["axe"]
 
 
 @pytest.mark.parametrize(
@@ -260,19 +290,6 @@ def test_code_of_88_columns_fits_folded_or_not(site, tab):
     for width in (1000, 1200, 1250, 1280, 1440):  # two sidebars from 1200 on
         tab.set_viewport_size({"width": width, "height": 900})
         assert not tab.locator(".cell_input pre").evaluate_all(cut), width
-
-
-def test_a_small_phone_shows_every_formula_and_every_printed_row_whole(
-    site, book, new_tab
-):
-    tab, cut = new_tab(viewport={"width": 360, "height": 800}), set()
-    folders = "chapters", "exercises", "solutions", "book"
-    for path in sorted(p for name in folders for p in (book / name).rglob("*.html")):
-        tab.goto(f"{site}/{path.relative_to(book).as_posix()}", wait_until="load")
-        settled(tab)
-        tab.evaluate(UNCOVER)
-        cut |= {(path.name, *what) for what in tab.evaluate(CUT)}
-    assert not cut
 
 
 def test_no_heading_ends_with_an_empty_line(site, tab):
