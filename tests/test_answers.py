@@ -13,10 +13,14 @@ one) or pass (all).
 """
 
 import linecache
+import pickle
 from collections import Counter
+from copy import deepcopy
 
 import pytest
+import torch
 
+from attend import seq2seq, training
 from grading import release
 from tools.exercises import is_check
 from tools.notebooks import ROOT, notebooks, read
@@ -62,6 +66,36 @@ def failures(notebook, answer, source):
         if grade_id(cell) == checks[-1]:
             return errors
     raise AssertionError(f"{checks} were not reached")
+
+
+@pytest.fixture(autouse=True)
+def own_mode():
+    """Switch off again what chapter 6's notebook leaves on: a hunt for NaN, slow."""
+    with torch.autograd.set_detect_anomaly(False):
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_training_once():
+    """Let an answer that begins a training like one before have what that learned."""
+    train, known = training.train, {}
+
+    def remembered(model, pairs, vocabularies, **options):
+        if type(model).__module__ != seq2seq.__name__ or "watch" in options:
+            return train(model, pairs, vocabularies, **options)
+        parts = {name: X.numpy() for name, X in model.state_dict().items()}
+        words = [vocabulary.words for vocabulary in vocabularies]
+        key = pickle.dumps((type(model), parts, list(pairs), words, options))
+        if key not in known:
+            losses = train(model, pairs, vocabularies, **options)
+            known[key] = losses, deepcopy(model.state_dict())
+        model.load_state_dict(known[key][1])
+        model.eval()
+        return known[key][0].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "train", remembered)
+        yield
 
 
 @pytest.mark.parametrize(
