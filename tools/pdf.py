@@ -4,8 +4,8 @@
 
 All pages become one page, which headless Chromium prints twice: the first print tells
 on which page each chapter begins, the second has these numbers in its contents. The
-first has neither outline nor tags, which take a third of the time. What is a question's
-answer, and why, stands below the questions.
+first has neither outline nor tags nor pictures, which take much of the time. What is a
+question's answer, and why, stands below the questions.
 """
 
 import json
@@ -62,6 +62,7 @@ nav.contents { box-shadow: none !important; }
 .contents a { display: flex; gap: 0.4rem; align-items: baseline; }
 .contents a { color: inherit; text-decoration: none; }
 .contents a span:nth-child(2) { flex: 1; border-bottom: 1px dotted #888; }
+html.draft :is(img, svg, pre, mjx-container) { visibility: hidden; }
 .quiz .options { counter-reset: option; }
 .bd-article .quiz summary { counter-increment: option; }
 .bd-article .quiz summary::before {
@@ -103,6 +104,8 @@ NUMBER = """(numbers) => {
     link.lastElementChild.textContent = numbers[link.hash.slice(1)];
   }
 }"""
+
+DRAFT = "(draft) => void document.documentElement.classList.toggle('draft', draft)"
 
 
 def reading_order():
@@ -225,6 +228,7 @@ def main():
         tab.evaluate(PREPARE)
         numbers = {}
         for again in range(6):  # prints of one page may differ, turn about
+            tab.evaluate(DRAFT, again == 0)
             tab.pdf(
                 path=target,
                 prefer_css_page_size=True,
