@@ -151,11 +151,10 @@ def test_a_run_comes_out_again(kind):
 
 # The test set -------------------------------------------------------------------------
 
-# where a test set may be read: by the one function, in its chapter, in the first
-# experiment, whose table that chapter still draws, and where the splits are made
+# where a test set may be read: by the one function, in its chapter, for the sentences
+# of real text that it shows, and where the splits are made
 OPEN = {
     "tools/experiments.py",
-    "tools/first_experiment.py",
     "tools/real_sentences.py",
     "chapters/14_with_and_without.ipynb",
     "attend/data/corpus.py",
