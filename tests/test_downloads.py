@@ -89,7 +89,7 @@ def test_a_caption_follows_its_figure_and_sources_are_written_out():
     place = [cell.id for cell in notebook.cells].index("stages-figure")
     number = downloads.labels()["fig-03-stages"]
     assert notebook.cells[place + 1].source.startswith(f"**Fig. {number}.** Attention")
-    assert rf"\tag{{{downloads.labels()['eq-03-score']}}}$$" in str(notebook)
+    assert rf"\tag{{{downloads.labels()['eq-03-attention']}}}$$" in str(notebook)
     assert "Neural machine translation by jointly learning" in notebook.cells[-1].source
 
 
