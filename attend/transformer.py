@@ -119,7 +119,25 @@ class TransformerDecoder(nn.Module):
         return self.norm(X), weights.mean(dim=1)
 
 
-class Transformer(nn.Module):
+class WordByWord(nn.Module):
+    """Write word by word: for each new word the decoder reads all of them again.
+
+    For a Transformer, which brings an encoder, a decoder and an output layer.
+    """
+
+    def start(self, source):
+        """Encode: source (B, S) → memory (B, S, D), and no words yet (1, B, 0)."""
+        return self.encoder(source), source.new_empty(1, len(source), 0)
+
+    def step(self, memory, state, words):
+        """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
+        state = torch.cat([state, words[None]], dim=-1)  # (1, B, all words so far)
+        X, weights = self.decoder(state[0], memory)  # reads (B, all words so far)
+        T = words.shape[1]  # the new words: in translating, one
+        return self.output(X[:, -T:]), weights[:, -T:], state
+
+
+class Transformer(WordByWord):
     """Translate with attention and without a GRU (Vaswani et al., 2017).
 
     source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
@@ -135,17 +153,6 @@ class Transformer(nn.Module):
         memory = self.encoder(source)
         X, weights = self.decoder(words, memory)
         return self.output(X), weights
-
-    def start(self, source):
-        """Encode: source (B, S) → memory (B, S, D), and no words yet (1, B, 0)."""
-        return self.encoder(source), source.new_empty(1, len(source), 0)
-
-    def step(self, memory, state, words):
-        """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
-        state = torch.cat([state, words[None]], dim=-1)  # (1, B, all words so far)
-        X, weights = self.decoder(state[0], memory)  # reads (B, all words so far)
-        T = words.shape[1]  # the new words: in translating, one
-        return self.output(X[:, -T:]), weights[:, -T:], state
 
 
 class PostNormEncoderLayer(EncoderLayer):
