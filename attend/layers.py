@@ -244,7 +244,7 @@ class MultiHeadAttention(nn.Module):
 
 @guarded(tensors.sinusoidal_positions)
 def sinusoidal_positions(length, width):
-    """Give each place the hands of a clock (Vaswani et al., 2017, section 3.5).
+    """Give each place one arrow for each two columns (Vaswani et al., 2017, 3.5).
 
     → (length, width): sines in the even columns, cosines in the odd ones.
     """
@@ -262,7 +262,7 @@ def rotary(X, positions=None):
     """
     positions = torch.arange(X.shape[-2]) if positions is None else positions
     speeds = 10000 ** (-torch.arange(0, X.shape[-1], 2) / X.shape[-1])
-    angles = positions[..., None] * speeds  # (…, L, width / 2), those of the clock
+    angles = positions[..., None] * speeds  # (…, L, width / 2), as of the arrows
     cos, sin = angles.cos(), angles.sin()
     x, y = X[..., 0::2], X[..., 1::2]
     turned = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
