@@ -19,8 +19,19 @@ def as_array(array):
 def has_shape(name, array, shape):
     """Assert that the array has the shape; the message names the axes' sizes."""
     got, shape = numbers(name, array).shape, tuple(shape)
-    turned = ": transposed?" if got == shape[::-1] and got != shape else ""
-    assert got == shape, f"{name} has shape {got}, but it should be {shape}{turned}"
+    assert got == shape, (
+        f"{name} has shape {got}, but it should be {shape}: {misshapen(got, shape)}"
+    )
+
+
+def misshapen(got, shape):
+    """Return in words how two shapes differ."""
+    if got == shape[::-1]:
+        return "transposed?"
+    if len(got) != len(shape):
+        return f"it has {len(got)} axes, not {len(shape)}"
+    axis = [n == m for n, m in zip(got, shape, strict=True)].index(False)
+    return f"axis {axis} is {got[axis]} long, not {shape[axis]}"
 
 
 def numbers(name, array):
@@ -61,7 +72,7 @@ def suspicion(name, got, expected):
         sums = got.sum(-1, keepdims=True) if got.ndim else got
         if (got > 0).all() and not close(sums, 1) and close(got / sums, expected):
             return "Right but for the division: divide each row by its own sum."
-        if (got < -1e-6).any() or (got > 1 + 1e-6).any():
+        if got.ndim and ((got < -1e-6).any() or (got > 1 + 1e-6).any()):
             return "A weight lies between 0 and 1: are context and weights swapped?"
         if got.ndim and close(expected.sum(-1), 1) and not close(got.sum(-1), 1):
             return "The weights of a query must sum to 1."

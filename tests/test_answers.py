@@ -14,6 +14,7 @@ one) or pass (all).
 
 import linecache
 import pickle
+import re
 from collections import Counter
 from copy import deepcopy
 
@@ -26,6 +27,7 @@ from tools.exercises import is_check
 from tools.notebooks import ROOT, notebooks, read
 
 SOLUTIONS = {path.stem: read(path) for path in notebooks("solutions")}
+BARE = re.compile(r".* is \S+, but should be \S+\.", re.DOTALL)
 
 
 def answers(stem):
@@ -112,6 +114,8 @@ def test_wrong_answers_lose_points_and_right_ones_do_not(stem, answer, kind, sou
         assert not errors
     else:
         assert errors, "this wrong answer got all points"
+        told = [str(error) for error in errors.values()]
+        assert not all(map(BARE.fullmatch, told)), f"no mistake is named: {told}"
         assert not any(isinstance(e, NameError | SyntaxError) for e in errors.values())
 
 

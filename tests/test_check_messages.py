@@ -17,6 +17,8 @@ MISTAKES = {
     "not shared out": ("weights", EXPS, W, "but for the division"),
     "transposed": ("weights", W.T, W, "when transposed"),
     "transposed, other sizes": ("context", C[:2].T, C[:2], "transposed?"),
+    "an axis too few": ("context", C[0], C, "it has 1 axes, not 2"),
+    "one row too few": ("context", C[:3], C, "axis 0 is 3 long, not 4"),
     "context and weights swapped": ("weights", 2 * C, W, "swapped"),
     "weights masked after the softmax": ("weights", W * (S > 0), W, "must sum to 1"),
     "0 divided by 0": ("context", C * np.nan, C, "0/0"),
@@ -42,6 +44,7 @@ def test_a_typical_mistake_is_named(mistake):
 @pytest.mark.parametrize("got", [S + rng.normal(size=S.shape), S * [1, 2, 3, 4]])
 def test_nothing_is_guessed_without_a_reason(got):
     assert check.suspicion("scores", got, S) == ""
+    assert check.suspicion("aligned(weights)", np.array(2.0), np.array(0.5)) == ""
     with pytest.raises(AssertionError, match=r"should be \S+ A hint\.$"):
         check.is_close("scores", got, S, "A hint.")
 
