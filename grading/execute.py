@@ -28,7 +28,7 @@ from nbformat.v4 import new_output
 from grading.bridge.sandbox import Died
 from grading.bridge.session import Mirrored, Remote, plain
 from grading.intake import hidden, role, visible
-from grading.reading import bound, changed, parsed, reached, tree
+from grading.reading import bound, changed, parsed, reached, told, tree
 
 USUAL = {name: getattr(builtins, name) for name in ("input", "open", "print")}
 
@@ -68,6 +68,17 @@ def seeds(secret, name):
         yield
 
 
+def at_home(kind):
+    """Say whether a class is the notebook's own, or of a file beside it."""
+    return kind.__module__ == "__main__" or os.path.exists(f"{kind.__module__}.py")
+
+
+def is_data(kind):
+    """Say whether its objects are what their attributes are, and no functions."""
+    own = kind.__mro__[:-1]
+    return not any("__call__" in vars(k) or k.__module__ == "builtins" for k in own)
+
+
 class TwoProcesses:
     """What runs a notebook. .report tells per cell what happened: {grade_id: dict}."""
 
@@ -87,6 +98,7 @@ class TwoProcesses:
         self.at = ""  # the cell that runs
         self.lenient = False  # may the visible part of a check fail?
         self.given = {}  # what the check got of the known names
+        self.in_place = lambda name: False  # is a check about what arguments become?
         learner.rebound = self.rebound
 
     def __call__(self, notebook):
@@ -181,11 +193,24 @@ class TwoProcesses:
             try:
                 self.trusted([statement])
                 self.known = {x: None for x in self.known if x not in names}
+                self.adopt(told(statement, False))
             except (Exception, SystemExit):  # the learner's side tells
                 self.learn_of(names)
 
+    def adopt(self, names):
+        """Let objects of the source's classes cross, and know its exceptions again."""
+        for name in names:
+            kind = self.space.get(name)
+            if isinstance(kind, type) and at_home(kind):
+                if issubclass(kind, Exception):
+                    self.learner.raised[kind.__name__] = kind
+                elif is_data(kind):
+                    self.learner.classes[kind] = name
+
     def learn_of(self, names):
         """Take names from the learner's side from now on."""
+        mine = self.learner.classes.items()
+        self.learner.classes = {kind: x for kind, x in mine if x not in names}
         for name in names:
             if not isinstance(self.space.get(name), ModuleType):
                 self.known[name] = None
@@ -258,22 +283,41 @@ class TwoProcesses:
         number = type(value) in (int, float) and not cell.source.rstrip().endswith(";")
         return float(value) if number else None
 
-    def check(self, cell, name):
+    def twice(self, cell, name):
+        """Run a check, and once more if it must; return its partial credit, if any.
+
+        Where the solution, too, needs what it does to its arguments, only the second
+        time counts.
+        """
         before, learner = dict(self.space), self.learner
         others = [x for key, x in before.items() if key not in self.known]
-        learner.faithful, learner.effects = False, False
+        learner.faithful, learner.effects, credit, error = False, False, None, None
         try:
             credit = self.attempt(cell, name)
-            self.spoils |= learner.effects
-            if self.spoils:
-                self.space.clear()
-                self.space.update(before)
-                if not any(isinstance(x, Remote | Mirrored) for x in others):
-                    learner.close()  # what an answer remembers of the first is gone
-                    self.begin(again=0)
-                learner.faithful = True
-                again = self.attempt(cell, name)
-                credit = credit if credit is None else min(credit, again or 0)
+        except Exception as raised:
+            error = raised
+        self.spoils |= learner.effects
+        short = learner.effects and (error or credit is not None)
+        again_alone = short and self.in_place(name)
+        if error and not again_alone:
+            raise error
+        if not self.spoils:
+            return credit
+        self.space.clear()
+        self.space.update(before)
+        if not any(isinstance(x, Remote | Mirrored) for x in others):
+            learner.close()  # what an answer remembers of the first is gone
+            self.begin(again=0)
+        learner.faithful = True
+        again = self.attempt(cell, name)
+        if again_alone or credit is None:
+            return again if again_alone else None
+        return min(credit, again or 0)
+
+    def check(self, cell, name):
+        learner = self.learner
+        try:
+            credit = self.twice(cell, name)
             self.show(cell, self.printed)
             if credit is not None:
                 most = float(cell.metadata.nbgrader["points"])

@@ -103,11 +103,6 @@ def enrolled(path):
     return {name.strip(): number.strip() for name, _, number in pairs if name.strip()}
 
 
-def folders(path):
-    """Return the folders' names in a roster, or in a plain list of them."""
-    return {*enrolled(path)}
-
-
 def find(people, system, who, number):
     """Return the one whom an LMS calls so; else raise Refused with the reason."""
     kinds = {"canvas": ["id"], "moodle": ["participant"]}.get(system, IDS)

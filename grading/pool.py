@@ -19,11 +19,25 @@ from multiprocessing import connection
 from pathlib import Path
 
 from grading import job
-from grading.bridge.sandbox import server
+from grading.bridge.sandbox import Died, server
 from grading.bridge.session import preload
 
 FORK = multiprocessing.get_context("fork")
 MOST = 2 << 30  # bytes that a job may take, besides what it was forked with
+
+
+def bound(seconds):
+    """End a check that takes more CPU time: what it got may have no end to read."""
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+
+    def stop(*_):
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        more = int(used.ru_utime + used.ru_stime + seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (more, most))  # for the next checks
+        raise Died("timeout", f"the check took more than {seconds:g} s of CPU time")
+
+    signal.signal(signal.SIGXCPU, stop)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), most))
 
 
 def work(task, pipe, parent):
@@ -36,6 +50,7 @@ def work(task, pipe, parent):
     os.setpgid(0, 0)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_DATA, (used + MOST, used + MOST))
+    bound(2 * task["limits"]["total"])
     pipe.send_bytes(json.dumps(job.attempt(task)).encode())
 
 

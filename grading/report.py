@@ -16,10 +16,8 @@ from pathlib import Path
 
 import nbformat
 from alembic.script import ScriptDirectory
-from nbgrader import api, utils
+from nbgrader import api
 from nbgrader.preprocessors import SaveCells
-from sqlalchemy import insert
-from sqlalchemy.orm import with_polymorphic
 
 from grading import release
 from grading.book import named, place
@@ -101,28 +99,13 @@ def every(gradebook, kind, column, names):
             yield student, name, *rest
 
 
-def structure(gradebook):
-    """Return {notebook: {(cell, kind, points or text)}} of a gradebook."""
-    found = {}
-    for cell in gradebook.db.query(with_polymorphic(api.BaseCell, "*")):
-        about = getattr(cell, "max_score", None), getattr(cell, "source", None)
-        name = named(cell.notebook.assignment.name, cell.notebook.name)
-        found.setdefault(name, set()).add((cell.name, cell.type, *about))
-    return found
-
-
-def expected(notebook):
-    """Return what `structure` would say of a notebook that is saved."""
-    found = set()
-    for cell in notebook.cells:
-        mark = cell.metadata.get("nbgrader", {})
-        name, points = mark.get("grade_id"), mark.get("points")
-        kinds = {"GradeCell": utils.is_grade(cell), "TaskCell": utils.is_task(cell)}
-        found |= {(name, kind, points, None) for kind, it_is in kinds.items() if it_is}
-        if utils.is_solution(cell):
-            found.add((name, "SolutionCell", None, None))
-        if any(kinds.values()) or utils.is_solution(cell) or utils.is_locked(cell):
-            found.add((name, "SourceCell", None, cell.source))
+def saved(gradebook):
+    """Return {notebook: {cell: its checksum}} of a gradebook."""
+    found, names = {}, (api.Assignment.name, api.Notebook.name, api.SourceCell.name)
+    query = gradebook.db.query(*names, api.SourceCell.checksum)
+    query = query.select_from(api.SourceCell).join(api.SourceCell.notebook)
+    for assignment, notebook, cell, checksum in query.join(api.Notebook.assignment):
+        found.setdefault(named(assignment, notebook), {})[cell] = checksum
     return found
 
 
@@ -130,20 +113,23 @@ def merge(out, course, results, names):
     """Bring the results into out/gradebook.db; grades given by people stay.
 
     What was not handed in gets no submission there, as is nbgrader's way.
-    names: of the notebooks, whose cells are saved there first, if they have changed.
+    names: of the notebooks, whose cells are saved there first, if they have changed:
+    nbgrader takes half a second for each.
     """
     path = Path(out, "gradebook.db")
     with api.Gradebook(f"sqlite:///{path}") as gradebook:
-        old = structure(gradebook)
+        old = saved(gradebook)
         for name in names:
             gradebook.update_or_create_assignment(place(name)[0])
     for name in names:
-        released = release.read(Path(course, "release"), name)
-        if expected(released) == old.get(name):
-            continue
         assignment, notebook = place(name)
         about = {"notebook": notebook, "assignment": assignment}
         about["db_url"] = f"sqlite:///{path}"
+        released = release.read(Path(course, "release"), name)
+        marks = [cell.metadata.get("nbgrader", {}) for cell in released.cells]
+        marks = {x["grade_id"]: x["checksum"] for x in marks if "checksum" in x}
+        if marks == old.get(name):
+            continue
         try:
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
@@ -169,35 +155,28 @@ def merge(out, course, results, names):
             named(x.assignment.name, x.name): x for x in db.query(api.Notebook)
         }
         query = db.query(api.SubmittedAssignment)
-        wholes = {(x.student_id, x.assignment_id): x.id for x in query}
-        db.flush()
-        added = sorted(scores.keys() - absent - there)
-        rows = [
-            x for s, n in added for x in entry(notebooks[n], s, scores[s, n], wholes)
-        ]
-        for kind in dict.fromkeys(kind for kind, _ in rows):
-            db.execute(insert(kind), [row for k, row in rows if k is kind])
+        wholes = {(x.student_id, x.assignment_id): x for x in query}
+        for student, name in sorted(scores.keys() - absent - there):
+            key = student, notebooks[name].assignment_id
+            if key not in wholes:
+                pair = {"student_id": student, "assignment_id": key[1]}
+                wholes[key] = api.SubmittedAssignment(**pair)
+            part = entry(notebooks[name], scores[student, name])
+            wholes[key].notebooks.append(part)
+            db.add(wholes[key])
         db.commit()  # all or nothing
 
 
-def entry(notebook, student, scores, wholes):
-    """Yield (table, row) as nbgrader's add_submission makes them, which is slow.
-
-    wholes: {(student, assignment's id): the submission's id}, which grows.
-    """
-    part, key = api.new_uuid(), (student, notebook.assignment_id)
-    if key not in wholes:
-        wholes[key] = api.new_uuid()
-        row = {"id": wholes[key], "student_id": student, "assignment_id": key[1]}
-        yield api.SubmittedAssignment, row
-    row = {"id": part, "assignment_id": wholes[key], "notebook_id": notebook.id}
-    yield api.SubmittedNotebook, row
+def entry(notebook, scores):
+    """Return what nbgrader's add_submission makes of one notebook of several."""
+    part = api.SubmittedNotebook(notebook_id=notebook.id)
     for cell in (*notebook.grade_cells, *notebook.task_cells):
         auto = scores.get(cell.name, 0)
-        row = {"auto_score": auto, "needs_manual_grade": auto is None}
-        yield api.Grade, {"cell_id": cell.id, "notebook_id": part} | row
+        grade = {"auto_score": auto, "needs_manual_grade": auto is None}
+        api.Grade(cell_id=cell.id, notebook=part, **grade)
     for cell in (*notebook.solution_cells, *notebook.task_cells):
-        yield api.Comment, {"cell_id": cell.id, "notebook_id": part}
+        api.Comment(cell_id=cell.id, notebook=part)
+    return part
 
 
 def graded(out, results, cells):

@@ -5,7 +5,6 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from grading.book import TEMPORARY
@@ -13,37 +12,35 @@ from grading.book import TEMPORARY
 LOCK = ".lock"  # held by a run as long as it lives
 
 
-def dead(folder):
-    """Say whether a temporary folder is one of ours whose run has ended."""
-    try:
-        about = folder.lstat()
-        if not folder.is_dir() or folder.is_symlink() or about.st_uid != os.getuid():
-            return False
-        with open(folder / LOCK, "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except FileNotFoundError:  # killed before it had a lock; or this very moment made
-        return time.time() - about.st_mtime > 60
-    except OSError:
-        return False
-
-
 def clean():
-    """Remove what killed runs have left."""
+    """Remove what killed runs have left; who holds the lock may remove a folder."""
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if dead(folder):
+        with contextlib.suppress(OSError):  # it is gone, or its run lives
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with open(folder / LOCK, "ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def begin():
+    """Return a new folder and its lock; another one, where a cleaner was quicker."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        with contextlib.suppress(FileNotFoundError):
+            lock = open(folder / LOCK, "ab")  # closed by the run's end
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.stat(folder / LOCK), os.fstat(lock.fileno())):
+                return folder, lock
 
 
 @contextlib.contextmanager
 def workplace():
     """Make the run's temporary folder; remove it at the end."""
     clean()
-    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    folder, lock = begin()
     try:
-        with open(folder / LOCK, "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with lock:
             folder.chmod(0o755)  # the sandbox sees a part of it
             yield folder
     finally:

@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 from grading import collect, give_back, intake
-from grading.people import Refused, folders, roster
+from grading.people import Refused, enrolled, roster
 from tools.notebooks import ROOT
 
 STEM = "03_three_stages"
@@ -281,12 +281,12 @@ def test_rosters_of_all_systems_name_the_same_folders(here):
     Path("own.csv").write_text(own, encoding="utf-8-sig")
     names = {"Ada Lovelace", "张伟", "Alan Turing"}
     for path in ("canvas.csv", "moodle.csv", "own.csv"):
-        assert folders(path) == names
+        assert enrolled(path).keys() == names
     Path("plain.txt").write_text("\n".join(names), encoding="utf-8")
-    assert folders("plain.txt") == names
+    assert enrolled("plain.txt").keys() == names
     twins = "name,id\nAda,1\nAda,2\n"
     Path("twins.csv").write_text(twins)
-    assert folders("twins.csv") == {"Ada (1)", "Ada (2)"}
+    assert enrolled("twins.csv").keys() == {"Ada (1)", "Ada (2)"}
 
 
 def test_names_with_other_spaces_are_found_by_the_name_that_is_shown(here):

@@ -338,6 +338,7 @@ def test_a_row_of_the_graders_own_failure_is_graded_again(tmp_path):
 def task_of(student):
     about = {"exercises": [["a", ["check-a"], 1, False]]}
     keys = {"student": student, "stem": "x", "key": "k", "remarks": []}
+    keys |= {"limits": {"total": 60}}
     return keys | {"about": about}
 
 
@@ -489,16 +490,55 @@ def test_a_full_disk_is_told_in_a_line(tmp_path):
 def test_a_live_run_keeps_its_folder_and_a_dead_ones_goes(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with scratch.workplace() as work:
-        dead = tmp_path / "grading-dead"
+        dead, just = tmp_path / "grading-dead", tmp_path / "grading-just"
         dead.mkdir()
         (dead / scratch.LOCK).touch()
+        just.mkdir()  # killed before it had a lock
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         (elsewhere / scratch.LOCK).touch()
         (tmp_path / "grading-link").symlink_to(elsewhere)
         scratch.clean()
         assert work.exists() and not dead.exists() and elsewhere.exists()
+        assert not just.exists()
     assert not work.exists()
+
+
+def test_a_run_whose_new_folder_another_one_cleans_takes_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    make, made = scratch.tempfile.mkdtemp, []
+
+    def cleaned(**options):
+        made.append(make(**options))
+        if len(made) == 1:
+            scratch.clean()
+        return made[-1]
+
+    monkeypatch.setattr(scratch.tempfile, "mkdtemp", cleaned)
+    with scratch.workplace() as work:
+        assert [str(work)] == made[1:] and work.exists()
+        scratch.clean()
+        assert work.exists()
+
+
+def test_a_result_that_no_check_can_read_to_its_end_ends_the_check():
+    def check(pipe):
+        pool.bound(1)
+        for _ in range(2):
+            try:
+                while True:
+                    sum(range(1000))
+            except sandbox.Died as died:
+                pipe.send(died.reason)
+
+    pipe, end = pool.FORK.Pipe(duplex=False)
+    process = pool.FORK.Process(target=check, args=(end,))
+    process.start()
+    end.close()
+    assert [pipe.recv(), pipe.recv()] == [
+        "the check took more than 1 s of CPU time"
+    ] * 2
+    process.join()
 
 
 def test_no_two_processes_have_one_user():
@@ -664,12 +704,13 @@ def test_a_learners_process_tells_how_it_ended_and_what_it_used(learners):
 
 
 def there_and_back(x):
-    def other(x, encode):
+    def refer(x, encode):
         raise TypeError("no plain data")
 
-    encode = codec.Encoder(other)
+    side = argparse.Namespace(refer=refer, classes={})
+    encode = codec.Encoder(side)
     made = json.loads(json.dumps(encode(x)))
-    return codec.Decoder(encode.buffers, None)(made)
+    return codec.Decoder(encode.buffers, side)(made)
 
 
 @pytest.mark.parametrize(
@@ -727,15 +768,40 @@ def test_what_is_not_plain_does_not_come():
     + [{"tensor": ["float64", [-1], [0], 0, False, False, None]}, {"range": ["a"]}]
     + [{"__init__": 1}, {"words": [{"list": [1]}, "x"]}, {"size": [1e99]}]
     + [{"Fraction": ["1e999999999"]}, {"Fraction": [1, 0]}, {"date": [0, 1, 1]}]
-    + [{"named": [1, []]}, {"timedelta": [1.5]}],
+    + [{"named": [1, []]}, {"timedelta": [1.5]}, {"object": ["int", []]}]
+    + [{"class": "int"}, {"member": ["int", "real"]}, {"list": [{"again": 0}]}],
     ids=str,
 )
 def test_forged_data_is_refused(x):
-    def other(kind, value, decode):
+    def resolve(kind, value, decode):
         raise codec.ProtocolError(kind)
 
+    side = argparse.Namespace(resolve=resolve, classes={})
     with pytest.raises(codec.ProtocolError):
-        codec.Decoder([b"12345678"], other)(x)
+        codec.Decoder([b"12345678"], side)(x)
+
+
+def test_no_attribute_of_an_object_hides_what_its_class_does():
+    class Point:
+        __slots__ = "x", "__dict__"
+        size = 2
+
+        def length(self):
+            return 1
+
+        @property
+        def twice(self):
+            return 2 * self.x
+
+    point = Point()
+    hiding = {"length": 5, "__dict__": {"length": 5}, "__class__": int}
+    codec.put(point, {"x": 3, "size": 4, "own": 6} | hiding)
+    assert (point.x, point.size, point.own, point.twice) == (3, 4, 6, 6)
+    assert point.length() == 1 and type(point) is Point
+    codec.put(point, {"x": 3})
+    assert codec.attributes(point) == {"x": 3}
+    with pytest.raises(AttributeError):
+        codec.put(point, {"twice": 7})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ What nbgrader's own autograder gives for the honest submissions of the course th
 `nbgrader quickstart` makes is what they get here, cell by cell.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 from nbgrader import api, utils
 
+from grading import __main__ as main
 from grading import book, execute, intake, job, page, people
 from tests.test_answers import grade_id
 from tests.test_grading import PATIENT, needs_sandbox, rows
@@ -555,6 +557,110 @@ def test_objects_of_the_learners_own_classes_work(tmp_path):
     assert found == wanted, rows(tmp_path)
 
 
+SHARED_HEAD = """
+from dataclasses import dataclass
+from enum import Enum
+from helper import Box
+@dataclass(order=True)
+class Point:
+    x: float
+    y: float = 0
+    def length(self): return (self.x**2 + self.y**2) ** 0.5
+class Suit(Enum):
+    CLUBS = 1
+    HEARTS = 2
+class Poor(Exception):
+    def __init__(self, wanted, there): super().__init__(f"{wanted} of {there}")
+class Account:
+    __slots__ = "_balance", "seen"
+    def __init__(self, balance): self._balance, self.seen = balance, []
+    balance = property(lambda self: self._balance)
+    def take(self, amount):
+        if amount > self._balance: raise Poor(amount, self._balance)
+        self._balance -= amount
+class Node:
+    def __init__(self, value, above=None):
+        self.value, self.above, self.below = value, above, []
+"""
+GIVEN_OBJECTS = {  # an answer, its check, and a wrong answer
+    "mirrored": (
+        "def mirrored(p): return Point(-p.x, p.y)",
+        "p = Point(3, 4)\nq = mirrored(p)\nassert q == Point(-3, 4) and p.x == 3\n"
+        "assert isinstance(q, Point) and q.length() == 5 and q < p",
+        "def mirrored(p):\n    p.x = -p.x\n    return p",
+    ),
+    "longest": (
+        "def longest(ps): return max(ps, key=lambda p: p.length())",
+        "ps = [Point(0, 1), Point(3, 4), Point(2)]\nassert longest(ps) is ps[1]",
+        "def longest(ps): return min(ps)",
+    ),
+    "better": (
+        "def better(a, b): return a if a.value > b.value else b",
+        "assert better(Suit.HEARTS, Suit.CLUBS) is Suit.HEARTS",
+        "def better(a, b): return Suit.CLUBS",
+    ),
+    "spend": (
+        "def spend(account, amount):\n    account.take(amount)\n"
+        "    account.seen.append(amount)\n    return account.balance",
+        "a = Account(10)\nassert spend(a, 3) == 7\nassert a.balance == 7\n"
+        "try:\n    spend(a, 9)\nexcept Poor as error:\n"
+        "    assert str(error) == '9 of 7', error\n"
+        "else:\n    raise AssertionError\nassert a.seen == [3] and a.balance == 7",
+        "def spend(account, amount):\n    account.seen.append(amount)\n"
+        "    account.take(amount)\n    return account.balance",
+    ),
+    "hang": (
+        "def hang(node, value):\n    node.below.append(Node(value, node))\n"
+        "    return node.below[-1]",
+        "root = Node(1)\nleaf = hang(root, 2)\nassert root.below == [leaf]\n"
+        "assert leaf.above is root and hang(leaf, 3).above.above is root",
+        "def hang(node, value):\n    return Node(value, node)",
+    ),
+    "sort": (
+        "def sort(xs):\n    for n in range(len(xs)):\n"
+        "        least = min(xs[n:])\n        xs.remove(least)\n"
+        "        xs.insert(n, least)",
+        "xs = [3, 1, 2]\nassert sort(xs) is None and xs == [1, 2, 3]\n"
+        "import numpy as np\nys = np.array([[2], [1]])\nzs = ys[:, 0].tolist()\n"
+        "sort(zs)\nassert zs == [1, 2] and ys[0] == 2",
+        "def sort(xs): return sorted(xs)",
+    ),
+    "unpack": (
+        "def unpack(box, kind=Box): return isinstance(box, kind) and box.inside",
+        "assert unpack(Box(5)) == 5\nassert unpack(Box(Point(7))).x == 7",
+        "def unpack(box, kind=Box): return box",
+    ),
+}
+
+
+def test_objects_of_the_sources_own_classes_cross_and_may_be_changed(tmp_path):
+    cells, wrong = [code(SHARED_HEAD)], [code(SHARED_HEAD)]
+    for name, (right, test, other) in GIVEN_OBJECTS.items():
+        cells += [answer(name, right), check(f"check-{name}", test)]
+        wrong += [answer(name, other), check(f"check-{name}", test)]
+    write(tmp_path / "source" / "things" / "things.ipynb", cells)
+    (tmp_path / "source" / "things" / "helper.py").write_text(
+        "class Box:\n    def __init__(self, inside): self.inside = inside\n"
+    )
+    write(tmp_path / "submitted" / "right" / "things" / "things.ipynb", cells)
+    write(tmp_path / "submitted" / "wrong" / "things" / "things.ipynb", wrong)
+    liar = [nbformat.from_dict(json.loads(json.dumps(cell))) for cell in cells]
+    for cell in liar:
+        if grade_id(cell) == "mirrored":  # its object would answer for its class
+            cell.source = "def mirrored(p):\n    q = Point(-3, 4)\n    q.x = -3\n"
+            cell.source += "    q.__dict__['length'] = lambda: 5\n    q.y = 5\n"
+            cell.source += "    return q"
+    write(tmp_path / "submitted" / "liar" / "things" / "things.ipynb", liar)
+    result, said = grade(tmp_path)
+    assert result == 0, said
+    found = {(r["student"], r["exercise"]): r["points"] for r in rows(tmp_path)}
+    wanted = {("right", name): "1" for name in GIVEN_OBJECTS}
+    wanted |= {("wrong", name): "0" for name in GIVEN_OBJECTS}
+    wanted |= {("liar", name): "1" for name in GIVEN_OBJECTS}
+    wanted["liar", "mirrored"] = "0"
+    assert found == wanted, rows(tmp_path)
+
+
 def test_an_object_is_believed_only_what_the_exercise_asks_for(tmp_path):
     liar = "class Liar:\n    def __eq__(self, x): return True\n"
     liar += "    __lt__ = __gt__ = __contains__ = __eq__\n"
@@ -725,11 +831,18 @@ def test_only_what_is_released_counts(course, tmp_path):
     assert mine["right"]["id"] == "0815" and mine["other"]["id"] == "'=4711"
     assert float(mine["right"]["percent"]) == round(100 * (10 / 13 + 3) / 4, 2)
     assert mine["absent"]["percent"] == "0" and mine["absent"]["needs_manual"] == "no"
-    result, said = grade(tmp_path, "--only", "week3", source=source)
-    assert result == 2 and "'week3'" in said and "week2/words" in said
-    for weight in ("nan", "inf", "-1", "much"):
-        result, said = grade(tmp_path, "--only", f"week2={weight}", source=source)
-        assert result == 2 and f"week2={weight}" in said
+
+
+@pytest.mark.parametrize(
+    "only", ["week3", "week2=nan", "week2=inf", "week2=-1", "week2=x"]
+)
+def test_a_name_or_weight_that_is_none_is_refused(capsys, only):
+    options = argparse.Namespace(only=[only], source="source", out="grades")
+    with pytest.raises(SystemExit) as refused:
+        main.chosen(options, {"week2/words": None}, {})
+    told = capsys.readouterr().err
+    assert refused.value.code == 2 and only in told
+    assert "=" in only or "there is week2/words" in told
 
 
 def tried(path):

@@ -126,7 +126,5 @@ def pulled_back(outputs, inputs, vectors):
     if not pairs:
         return [torch.zeros_like(x) for x in inputs]
     outputs, vectors = zip(*pairs, strict=True)
-    options = {"allow_unused": True, "retain_graph": True}
-    made = torch.autograd.grad(outputs, inputs, vectors, **options)
-    pairs = zip(made, inputs, strict=True)
-    return [torch.zeros_like(x) if g is None else g for g, x in pairs]
+    options = {"allow_unused": True, "retain_graph": True, "materialize_grads": True}
+    return list(torch.autograd.grad(outputs, inputs, vectors, **options))

@@ -11,8 +11,10 @@ import operator
 import struct
 import sys
 from collections import Counter
+from enum import Enum
 from fractions import Fraction
 from importlib import import_module
+from inspect import getattr_static
 
 import numpy as np
 
@@ -84,7 +86,7 @@ def order(strides):
     return sorted(range(len(strides)), key=lambda axis: -strides[axis])
 
 
-def content(x):
+def raw(x):
     """Return the bytes of an array or a tensor."""
     if isinstance(x, np.ndarray):
         return x.tobytes()
@@ -95,12 +97,16 @@ def content(x):
 
 def state(module):
     """Yield (path, tensor) of all that a torch module and its parts hold."""
-    torch = sys.modules["torch"]
     for path, part in parts(module):
-        for group in (part._parameters, part._buffers, part.__dict__):
-            for name, x in list(group.items()):
-                if isinstance(x, torch.Tensor):
-                    yield f"{path}.{name}" if path else name, x
+        for name, x in [x for group in tensors(part) for x in group.items()]:
+            yield f"{path}.{name}" if path else name, x
+
+
+def tensors(part):
+    """Return a torch module's parameters, buffers and other tensors, by name."""
+    kind = sys.modules["torch"].Tensor
+    groups = part._parameters, part._buffers, vars(part)
+    return [{k: x for k, x in group.items() if isinstance(x, kind)} for group in groups]
 
 
 def parts(module, path="", above=()):
@@ -112,28 +118,52 @@ def parts(module, path="", above=()):
             yield from parts(part, inner, (*above, module))
 
 
-def copies(tensors):
-    return {key: x.detach().clone() for key, x in tensors}
+def modes(module):
+    return {path: part.training for path, part in parts(module)}
 
 
-def changed(module, known):
-    """Return {path: tensor} of what is not as known any more; known learns of it."""
-    now = [(key, x) for key, x in state(module) if key in known]
-    found = copies((k, x) for k, x in now if not same(known[k], x))
-    known.update(found)
-    return found
+def bring(module, tensors, training):
+    """Bring a module to the state that it has on the other side."""
+    found, inner = dict(state(module)), dict(parts(module))
+    for path in found.keys() & tensors.keys():
+        put(found[path], tensors[path])
+    for path in inner.keys() & training.keys():
+        inner[path].training = training[path] is True
+
+
+def is_array(x):
+    torch = sys.modules.get("torch")
+    return isinstance(x, np.ndarray) or bool(torch) and isinstance(x, torch.Tensor)
+
+
+def attributes(x):
+    """Return {name: value} of an object."""
+    found = object.__getstate__(x)
+    plain, slots = found if isinstance(found, tuple) else (found, None)
+    return {**(plain or {}), **(slots or {})}
+
+
+def content(x):
+    """Return a copy of what can change: of a list, an array, an object's attributes."""
+    if isinstance(x, list | dict | set | np.ndarray):
+        return x.copy()
+    return x.detach().clone() if is_array(x) else attributes(x)
+
+
+def snapshot(x):
+    """Return what `same` compares later: bytes, or the things that x holds."""
+    held = raw(x) if is_array(x) else content(x)
+    return [*held, *held.values()] if isinstance(held, dict) else held
 
 
 def same(old, new):
-    return (
-        old is not None
-        and old.dtype == new.dtype
-        and sys.modules["torch"].equal(old, new)
-    )
+    if isinstance(old, bytes):
+        return old == new
+    return len(old) == len(new) and all(map(operator.is_, old, new))
 
 
 def put(old, new):
-    """Give a list, dict, set, array or tensor another's content."""
+    """Give what can change another's content."""
     if isinstance(old, dict | set):
         old.clear()
         old.update(new)
@@ -141,10 +171,22 @@ def put(old, new):
         old[:] = new
     elif isinstance(old, np.ndarray):
         old[...] = new
+    elif not is_array(old):
+        for name in attributes(old).keys() - new.keys():
+            object.__delattr__(old, name)
+        for name, value in new.items():
+            if name[:2] != "__" and not is_method(type(old), name):
+                object.__setattr__(old, name, value)
     elif old.dtype == new.dtype and old.shape == new.shape:
         old.data.copy_(new)
     else:  # a parameter of another size
         old.data = new.detach().clone()
+
+
+def is_method(kind, name):
+    """Say whether an attribute of this name would hide what the class does."""
+    found = getattr_static(kind, name, None)
+    return hasattr(found, "__get__") and not hasattr(found, "__set__")
 
 
 def replaced(x, table):
@@ -174,11 +216,25 @@ def sizes(shape):
     return found
 
 
-class Encoder:
-    """Turn objects into JSON; arrays go to .buffers. A second mention is a number."""
+def once_more(x):
+    if isinstance(x, list | dict | set):
+        raise ProtocolError("a second mention of a list")
+    return x
 
-    def __init__(self, other):
-        self.other, self.buffers, self.arrays, self.containers = other, [], [], []
+
+class Encoder:
+    """Turn objects into JSON; arrays go to .buffers.
+
+    A second mention of an array or an object is a number. A list that is mentioned
+    twice is two lists: else a few of them could hold more than anybody can read.
+
+    side: what names other things to the other side, .refer(x, encode), and knows
+    .classes, {class: its name on both sides}, whose objects cross by value.
+    """
+
+    def __init__(self, side):
+        self.side, self.buffers = side, []
+        self.met = []  # all that can change, in order
         self.seen, self.depth, self.nodes = {}, 0, 0
 
     def __call__(self, x):
@@ -195,12 +251,6 @@ class Encoder:
             return x
         if kind is int:
             return x if -(2**63) <= x < 2**63 else {"int": hex(x)}
-        if kind in (list, dict, set):
-            self.containers.append(x)
-        if kind in (list, tuple, set, frozenset):
-            return {kind.__name__: [self(item) for item in x]}
-        if kind is dict:
-            return {"dict": [[self(key), self(value)] for key, value in x.items()]}
         if kind is bytes:
             return {"bytes": self.buffer(x)}
         if kind in PARTS and getattr(x, "tzinfo", None) is None:
@@ -212,6 +262,16 @@ class Encoder:
         if id(x) in self.seen:  # in this frame, or as an argument (< 0)
             number = self.seen[id(x)]
             return {"again": number} if number >= 0 else {"argument": -1 - number}
+        if kind in self.side.classes:
+            return self.object(x)
+        if kind in (list, dict, set):
+            self.met.append(x)
+        if kind in (list, tuple, set, frozenset):
+            return {kind.__name__: [self(item) for item in x]}
+        if kind is dict:
+            return {"dict": [[self(key), self(value)] for key, value in x.items()]}
+        if isinstance(x, type) and x in self.side.classes:
+            return {"class": self.side.classes[x]}
         if issubclass(kind, np.ndarray):
             return self.array(x, x.view(np.ndarray))
         if torch and issubclass(kind, torch.Tensor) and x.layout == torch.strided:
@@ -229,46 +289,57 @@ class Encoder:
         for base in (int, float, str, list, dict):
             if issubclass(kind, base):
                 return self(base(x))
-        return self.other(x, self)
+        return self.side.refer(x, self)
 
     def buffer(self, data):
         self.buffers.append(data)
         return len(self.buffers) - 1
 
     def remember(self, x):
-        self.seen[id(x)] = len(self.arrays)
-        self.arrays.append(x)
+        self.seen[id(x)] = len(self.met)
+        self.met.append(x)
+
+    def object(self, x):
+        name = self.side.classes[type(x)]
+        if isinstance(x, Enum):
+            return {"member": [name, x.name]}
+        self.remember(x)
+        return {"object": [name, [[k, self(v)] for k, v in attributes(x).items()]]}
 
     def array(self, x, plain):
         if x.dtype.kind == "U" and x.size <= 10_000:
             self.remember(x)
-            return {"words": [self(plain.tolist()), x.dtype.itemsize // 4]}
+            words = plain.ravel().tolist()
+            return {"words": [words, list(x.shape), x.dtype.itemsize // 4]}
         plain = usual(plain)
         if plain.dtype.str not in DTYPES or plain.nbytes > LIMIT:
-            return self.other(x, self)
+            return self.side.refer(x, self)
         self.remember(x)
         axes, writeable = order(plain.strides), bool(x.flags.writeable)
-        number = self.buffer(content(plain.transpose(axes)))
+        number = self.buffer(raw(plain.transpose(axes)))
         return {"array": [plain.dtype.str, x.shape, axes, number, writeable]}
 
     def tensor(self, x, torch):
         name = str(x.dtype)[6:]
         if name not in TENSORS or x.numel() * x.element_size() > LIMIT:
-            return self.other(x, self)
+            return self.side.refer(x, self)
         self.remember(x)
         axes = order(x.stride())
-        number = self.buffer(content(x.permute(axes)))
+        number = self.buffer(raw(x.permute(axes)))
         grad = self(x.grad) if x.is_leaf and x.grad is not None else None
         data = [name, list(x.shape), axes, number, bool(x.requires_grad)]
         return {"tensor": [*data, isinstance(x, torch.nn.Parameter), grad]}
 
 
 class Decoder:
-    """Turn JSON and buffers into objects, and refuse what is not well formed."""
+    """Turn JSON and buffers into objects, and refuse what is not well formed.
 
-    def __init__(self, buffers, other, again=None):
-        self.buffers, self.other, self.again = buffers, other, again
-        self.arrays, self.containers, self.nodes = [], [], 0
+    side: see Encoder; .resolve(kind, value, decode) is the way back.
+    """
+
+    def __init__(self, buffers, side, again=None):
+        self.buffers, self.side, self.again = buffers, side, again
+        self.met, self.nodes = [], 0
 
     def __call__(self, x):
         self.nodes += 1
@@ -281,7 +352,7 @@ class Decoder:
             if kind in PLAIN:
                 return PLAIN[kind](self.items(value))
             method = getattr(self, f"make_{kind}", None)
-            return method(value) if method else self.other(kind, value, self)
+            return method(value) if method else self.side.resolve(kind, value, self)
         except ProtocolError:
             raise
         except Exception as error:
@@ -291,26 +362,38 @@ class Decoder:
         return [self(item) for item in value]
 
     def remember(self, x):
-        self.arrays.append(x)
+        self.met.append(x)
         return x
 
     def make_int(self, value):
         return int(value, 16) if len(value) < 4000 else int("")
 
     def make_list(self, value):
-        self.containers.append(result := [])
+        self.remember(result := [])
         result += self.items(value)
         return result
 
     def make_set(self, value):
-        self.containers.append(result := set())
+        self.remember(result := set())
         result.update(self.items(value))
         return result
 
     def make_dict(self, value):
-        self.containers.append(result := {})
+        self.remember(result := {})
         result.update((self(key), self(item)) for key, item in value)
         return result
+
+    def make_member(self, value):
+        return self.make_class(value[0]).__members__[value[1]]
+
+    def make_class(self, value):
+        return next(x for x, name in self.side.classes.items() if name == value)
+
+    def make_object(self, value):
+        name, pairs = value
+        made = self.remember(object.__new__(self.make_class(name)))
+        put(made, {str(key): self(item) for key, item in pairs})
+        return made
 
     def make_named(self, value):
         made = Named(self.items(value[1]))
@@ -324,8 +407,9 @@ class Decoder:
         return np.frombuffer(self.buffers[value[1]], DTYPES[value[0]])[0]
 
     def make_words(self, value):
-        words, width = value
-        return self.remember(np.array(self(words), dtype=f"<U{min(int(width), 1000)}"))
+        words, shape, width = value
+        words = np.array([str(word) for word in words], f"<U{min(int(width), 1000)}")
+        return self.remember(words.reshape(sizes(shape)))
 
     def make_dtype(self, value):
         return getattr(import_module("torch"), value) if value in TENSORS else int("")
@@ -337,10 +421,10 @@ class Decoder:
         return ...
 
     def make_again(self, value):
-        return self.arrays[value]
+        return once_more(self.met[value])
 
     def make_argument(self, value):
-        return self.again[value]
+        return once_more(self.again[value])
 
     def make_array(self, value):
         dtype, shape, axes, number, writeable = value

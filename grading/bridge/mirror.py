@@ -1,16 +1,16 @@
 """torch on the trusted side: modules, parameters and gradients of the learner's.
 
 A learner's nn.Module is mirrored by a real nn.Module with the same parameters under
-the same names, so that a check can read them, set them and train them. Before each call
-what the check changed goes to the sandbox, after it what the learner's code changed
-comes back. Gradients flow through a call by asking the sandbox for a vjp.
+the same names, so that a check can read them, set them and train them. With each call
+their state goes to the sandbox, and comes back. Gradients flow through a call by asking
+the sandbox for a vjp.
 """
 
 import torch
 from torch import nn
 
 from grading.bridge import codec
-from grading.bridge.codec import Decoder, Encoder, ProtocolError, copies, state
+from grading.bridge.codec import Decoder, Encoder, ProtocolError, state
 from grading.bridge.proxy import Mirrored, Remote
 
 
@@ -18,8 +18,7 @@ class Mirror(nn.Module, Mirrored):
     def forward(self, *arguments, **named):
         number, root = self.root
         learner = self.remote.__learner__
-        if number not in learner.modules:  # it is an earlier check's
-            learner.modules[number] = root, {}, {}
+        learner.modules[number] = root  # it may be an earlier check's
         return learner.call(self.remote, arguments, named)
 
     def __getattr__(self, name):
@@ -43,21 +42,19 @@ def mirror(learner, number, trees, decode):
     """Build the mirror of a module, or return the one there is."""
     made = decode(trees)
     if number in learner.modules:
-        return learner.modules[number][0]
+        return learner.modules[number]
     if len(made) > 1000:
         raise ProtocolError("too many modules")
     modules = {}
     for path, (parameters, buffers, others, training, _) in made.items():
         module = modules[path] = Mirror()
-        if not all(isinstance(x, nn.Parameter) for _, x in parameters):
-            raise ProtocolError("a parameter is a tensor")
-        for key, x in parameters:
+        for key, x in parameters.items():  # torch refuses what is no parameter
             module.register_parameter(key, x)
-        for key, x in buffers:  # which are tensors, or torch refuses
+        for key, x in buffers.items():
             module.register_buffer(key, x)
-        for key, x in others:
+        for key, x in others.items():
             if isinstance(x, torch.Tensor) and not hasattr(nn.Module, key):
-                module.__dict__[key] = x
+                vars(module)[key] = x
         module.training = training is True
         if path:
             parent, _, key = path.rpartition(".")
@@ -66,39 +63,8 @@ def mirror(learner, number, trees, decode):
         place, kind = [number, path] if path else number, made[path][4]
         module.__dict__["remote"] = Remote(learner, place, "module", str(kind)[:80])
         module.__dict__["root"] = number, modules[""]
-    root = modules[""]
-    learner.modules[number] = (root, copies(state(root)), flags(root))
-    return root
-
-
-def flags(module):
-    return {path: part.training for path, part in codec.parts(module)}
-
-
-def push(learner):
-    """Send what the check changed of the modules to the learner's process."""
-    updates = []
-    for number, (module, old, training) in learner.modules.items():
-        new = not old and not training
-        old.update(dict.fromkeys(dict(state(module)))) if new else None
-        tensors, now = codec.changed(module, old), flags(module)
-        switched = {k: v for k, v in now.items() if new or training.get(k, v) != v}
-        training.update(switched)
-        if tensors or switched:
-            updates.append([number, tensors, switched])
-    if updates:
-        encode = Encoder(learner.refer)
-        learner.request("push", {"updates": encode(updates)}, encode.buffers)
-
-
-def pull(learner, changes):
-    """Take over what the learner's code changed of its modules."""
-    for number, tensors in changes.items():
-        module, old, _ = learner.modules[number]
-        found = dict(state(module))
-        for key, x in tensors.items():
-            codec.put(found[key], x)
-        old.update(copies(tensors.items()))
+    learner.modules[number] = modules[""]
+    return modules[""]
 
 
 class Crossing(torch.autograd.Function):
@@ -125,14 +91,14 @@ def tracked(learner, graph, made, inputs, result):
     graph: its number there, which of the made arrays are in it, parameters' names.
     """
     number, places, names = graph
-    held = {key: dict(state(module)) for key, (module, *_) in learner.modules.items()}
+    held = {key: dict(state(module)) for key, module in learner.modules.items()}
     inputs = inputs + [held[key][path] for key, path in names]
 
     def ask(gradients):
-        encode = Encoder(learner.refer)
+        encode = Encoder(learner)
         fields = {"number": encode(number), "gradients": encode(gradients)}
         reply, data = learner.request("vjp", fields, encode.buffers)
-        return Decoder(data, learner.resolve)(reply["value"])
+        return Decoder(data, learner)(reply["value"])
 
     outputs = [made[place].detach() for place in places]
     new = Crossing.apply(ask, len(outputs), *outputs, *inputs)

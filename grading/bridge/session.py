@@ -12,22 +12,15 @@ import time
 import numpy as np
 
 from grading.bridge import codec
-from grading.bridge.codec import (
-    Decoder,
-    Encoder,
-    ProtocolError,
-    frame,
-    receive,
-)
+from grading.bridge.codec import Decoder, Encoder, ProtocolError, frame, receive, state
 from grading.bridge.proxy import Mirrored, Remote
 from grading.bridge.sandbox import Died
 
-ERRORS = "ArithmeticError AssertionError AttributeError BufferError EOFError Exception"
-ERRORS += " FloatingPointError ImportError IndexError KeyError LookupError MemoryError"
-ERRORS += " ModuleNotFoundError NameError NotImplementedError OSError OverflowError"
-ERRORS += " RecursionError RuntimeError TypeError UnboundLocalError UnicodeError"
-ERRORS += " SyntaxError ValueError ZeroDivisionError"
-ERRORS = {name: getattr(builtins, name) for name in ERRORS.split()}
+ODD = "UnicodeDecodeError UnicodeEncodeError UnicodeTranslateError ExceptionGroup"
+ODD = {*ODD.split(), "StopIteration", "StopAsyncIteration"}  # these end loops
+ERRORS = {name: x for name, x in vars(builtins).items() if name not in ODD}
+ERRORS = {k: x for k, x in ERRORS.items() if isinstance(x, type)}
+ERRORS = {k: x for k, x in ERRORS.items() if issubclass(x, Exception)}
 SHARED = {"numpy", "torch", "math", "builtins", "_operator", "_io", "io", "functools"}
 
 
@@ -42,7 +35,9 @@ def error_of(reply, own=ERRORS):
     kinds = reply["raised"] if isinstance(reply["raised"], list) else []
     kinds, text = [str(kind) for kind in kinds[:20]], plain(reply.get("text"))
     known = ((own | ERRORS)[kind] for kind in kinds if kind in own or kind in ERRORS)
-    error = next(known, Exception)(text)
+    kind = next(known, Exception)
+    plainly = kind in ERRORS.values()  # else it may need other arguments
+    error = kind(text) if plainly else kind.__new__(kind, text)
     error.kind = plain(kinds[0], 80) if kinds else "Exception"
     error.where = plain(reply.get("where"), 80)
     error.from_learner = True
@@ -85,6 +80,9 @@ class Learner:
         self.callbacks, self.numbers, self.used = {}, {}, 0  # of the check that runs
         self.death = None  # why there is no process
         self.rebound = lambda: ({}, [])  # names that a call sees set, and deleted
+        self.classes = {}  # {class of the source's: name}: their objects cross
+        self.raised = {}  # {name: exception of the source's}
+        self.turn = 0  # counts the checks
         self.mirror = preload() if torch else None
 
     def open(self):
@@ -100,14 +98,15 @@ class Learner:
             self.spent += self.process.used
         self.process = None
 
-    def request(self, operation, fields, buffers=()):
+    def request(self, operation, fields, buffers=(), **more):
         """Send a request, serve the callbacks, return (reply, buffers)."""
         if not self.process:
             raise self.death or Died("crashed", "its process has ended")
         self.printed, nonce = "", secrets.token_hex(8)
         self.process.begin()
         header = {"do": operation, "fields": fields, "nonce": nonce}
-        self.process.write(frame(header, buffers))
+        header["classes"] = list(self.classes.values())
+        self.process.write(frame(header | more, buffers))
         while True:
             try:
                 reply, data = receive(self.process.read)
@@ -119,24 +118,26 @@ class Learner:
                 break
             self.serve(reply, data, nonce)
         self.printed = plain(reply.get("printed"), 11_000)
-        if "raised" in reply:
-            raise error_of(reply, self.errors)
+        if "raised" in reply and "changes" not in reply:
+            raise self.error(reply)
         return reply, data
+
+    def error(self, reply):
+        return error_of(reply, self.errors | self.raised)
 
     def serve(self, reply, data, nonce):
         """Call a function that the check that runs has handed over."""
         buffers = []
         try:
             function = self.callbacks[reply["callback"]]
-            decode = Decoder(data, self.resolve)
-            many, how = decode(reply["arguments"]), reply["how"]
+            many, how = Decoder(data, self)(reply["arguments"]), reply["how"]
             if how == "call":
                 made = [function(*arguments, **named) for _, arguments, named in many]
             else:
                 from grading.bridge.ask import derivative
 
                 made = [derivative(how, function, *one) for one in many]
-            encode = Encoder(self.refer)
+            encode = Encoder(self)
             answer, buffers = {"value": encode(made)}, encode.buffers
         except Exception as error:
             kind = type(error).__name__
@@ -151,7 +152,7 @@ class Learner:
         """Return [what the learner's name holds], or [] when there is no such name."""
         try:
             reply, data = self.request("name", {"name": name})
-            found = Decoder(data, self.resolve)(reply["value"])
+            found = Decoder(data, self)(reply["value"])
         except Exception as error:
             disturbed = isinstance(error, ProtocolError | KeyError)
             if disturbed and not hasattr(error, "from_learner"):
@@ -215,9 +216,7 @@ class Learner:
 
     def call(self, function, arguments, named):
         """Call the learner's function; return its result as trusted plain data."""
-        if self.modules:
-            self.mirror.push(self)
-        encode = Encoder(self.refer)
+        encode = Encoder(self)
         fields = {"function": encode(function), "arguments": encode(list(arguments))}
         fields |= {"named": encode(named), "rebound": encode(list(self.rebound()))}
         settings = {"errstate": np.geterr(), "grad": None, "random": None}
@@ -225,55 +224,57 @@ class Learner:
         if self.mirror:
             torch = sys.modules["torch"]
             settings["grad"] = torch.is_grad_enabled()
-            inputs = [x for x in encode.arrays if getattr(x, "requires_grad", False)]
+            inputs = [x for x in encode.met if getattr(x, "requires_grad", False)]
             now = torch.get_rng_state()
             if self.random is None or not torch.equal(now, self.random):
                 settings["random"] = self.random = now
-        arrays, containers = list(encode.arrays), list(encode.containers)
         fields |= {"settings": encode(settings), "inputs": encode(inputs)}
+        given = list(encode.met)
+        held = {n: [dict(state(x)), codec.modes(x)] for n, x in self.modules.items()}
+        more = {"modules": encode(held), "turn": self.turn}
         try:
-            reply, data = self.request("call", fields, encode.buffers)
+            reply, data = self.request("call", fields, encode.buffers, **more)
         finally:
             sys.stdout.write(self.printed)  # as it would be in one process
         try:
-            return self.take(reply, data, arrays, containers, inputs)
+            result = self.take(reply, data, given, inputs)
         except Exception as error:
             raise Died("crashed", f"it disturbed the line: {error!r}") from None
+        if "raised" in reply:
+            raise self.error(reply)
+        return result
 
-    def take(self, reply, data, arrays, containers, inputs):
+    def take(self, reply, data, given, inputs):
         """Return a call's result, after what it did to its arguments."""
-        decode = Decoder(data, self.resolve, arrays)
+        decode = Decoder(data, self, given)
         result = decode(reply["value"])
-        made = list(decode.arrays)
-        if reply.get("modules"):
-            self.mirror.pull(self, decode(reply["modules"]))
-        changes = [(arrays[n], decode(x)) for n, x in reply["changes"] if n >= 0]
-        lists = [(containers[n], decode(x)) for n, x in reply["containers"] if n >= 0]
-        self.effects |= bool(changes or lists or reply["views"])
+        made = list(decode.met)
+        changes = [(given[n], decode(x)) for n, x in reply["changes"] if n >= 0]
+        for number, tensors in decode(reply["modules"]).items():
+            codec.bring(self.modules[number], tensors, {})
+        self.effects |= bool(changes or reply["views"])
         if self.faithful:
-            for old, new in changes + lists:
+            for old, new in changes:
                 self.overwrite(old, new)
             for number, place, offset, strides in reply["views"]:
-                x, base = made[number], arrays[place]
+                x, base = made[number], given[place]
                 whole = (x.shape, x.dtype, base, offset, strides)
                 result = codec.replaced(result, {id(x): np.ndarray(*whole)})
-        elif changes:  # what was returned as «the argument» holds what it held then
-            result = codec.replaced(result, {id(old): new for old, new in changes})
+        else:  # what was returned as «the argument» holds what it held then
+            new = {id(old): x for old, x in changes if type(old) not in self.classes}
+            result = codec.replaced(result, new) if new else result
         if reply.get("tracked") and sys.modules["torch"].is_grad_enabled():
             result = self.mirror.tracked(self, reply["tracked"], made, inputs, result)
         return result
 
     def overwrite(self, old, new):
         """Do to an argument what the learner's function did, until the check ends."""
-        kept = old.detach().clone() if hasattr(old, "detach") else old.copy()
-        self.undo.append((old, kept))
+        self.undo.append((old, codec.content(old)))
         codec.put(old, new)
 
     def restore(self):
-        """End a check: undo what learners' functions did, forget modules, functions."""
+        """End a check: undo what learners' functions did, forget what it had."""
         self.callbacks, self.numbers = {}, {}
         while self.undo:
             codec.put(*self.undo.pop())
-        if self.modules and self.process:
-            self.modules = {}
-            self.request("forget", {})
+        self.modules, self.turn = {}, self.turn + 1

@@ -28,7 +28,7 @@ from itertools import product
 
 import codec
 import numpy as np
-from codec import Decoder, Encoder, content, copies, frame, receive, state
+from codec import Decoder, Encoder, frame, receive, snapshot, state
 
 PRINTED = 10_000  # characters of output that are kept for each cell
 EVAL, COMPILE = eval, compile  # whatever the learner's code does to builtins
@@ -132,7 +132,9 @@ class Worker:
         self.incoming, self.outgoing, self.nonce = incoming, outgoing, ""
         self.pid, self.compiled, self.loop = os.getpid(), Compiler(), None
         self.things, self.numbers = [], {}  # what the grader may name by number
-        self.graphs, self.synced = [], {}
+        self.modules = {}  # that the check holds: {number: module}
+        self.turn, self.graphs = 0, []  # of the check's calls
+        self.classes = {}  # {class: name} of the source's, whose objects cross
 
     def read(self, size):
         data = self.incoming.read(size)
@@ -157,25 +159,20 @@ class Worker:
             self.things.append(x)
         number = self.numbers[id(x)]
         if torch and isinstance(x, torch.nn.Module):
-            return {"module": [number, encode(self.skeleton(x, number))]}
+            self.modules[number] = x
+            return {"module": [number, encode(self.skeleton(x))]}
         if isinstance(x, type) and issubclass(x, BaseException):
             return {"exception": [number, [kind.__name__ for kind in x.__mro__]]}
         kind = "class" if isinstance(x, type) else "object"
         kind = "function" if kind == "object" and callable(x) else kind
         return {"thing": [number, kind, type(x).__name__]}
 
-    def skeleton(self, module, number):
+    def skeleton(self, module):
         """Return {path: [parameters, buffers, other tensors, training, class]}."""
-        tensor = sys.modules["torch"].Tensor
-        self.synced.setdefault(number, {}).update(copies(state(module)))
-        trees = {}
-        for path, part in codec.parts(module):
-            groups = (part._parameters, part._buffers, part.__dict__)
-            held = [
-                [[k, x] for k, x in g.items() if isinstance(x, tensor)] for g in groups
-            ]
-            trees[path] = [*held, part.training, type(part).__name__]
-        return trees
+        return {
+            path: [*codec.tensors(part), part.training, type(part).__name__]
+            for path, part in codec.parts(module)
+        }
 
     def resolve(self, kind, value, decode):
         """Return what the grader named: a thing of mine, a callback, an import."""
@@ -204,7 +201,7 @@ class Worker:
 
     def ask(self, number, how, many):
         """Have the check's function run over there (see ask.py)."""
-        encode = Encoder(self.refer)
+        encode = Encoder(self)
         header = {"callback": number, "how": how}
         header["arguments"] = encode(many)
         self.reply(header, encode.buffers)
@@ -212,7 +209,7 @@ class Worker:
         if "raised" in answer:
             kind = getattr(builtins, answer["raised"], RuntimeError)
             raise kind(answer["text"])
-        return Decoder(buffers, self.resolve)(answer["value"])
+        return Decoder(buffers, self)(answer["value"])
 
     def run(self, source, name):
         if self.loop is None and ("await" in source or "asyncio" in source):
@@ -224,11 +221,6 @@ class Worker:
 
     def name(self, name):
         return [SPACE[name]] if name in SPACE else []
-
-    def forget(self):
-        """Keep the learner's modules no longer as the grader's: a check has ended."""
-        self.synced.clear()
-        self.graphs.clear()
 
     def call(self, function, arguments, named, settings, inputs, rebound):
         torch, missing = sys.modules.get("torch"), object()
@@ -248,17 +240,6 @@ class Worker:
         SPACE.pop(name, None)
         if value is not missing:
             SPACE[name] = value
-
-    def push(self, updates):
-        """Take over what the check did to the parameters of learners' modules."""
-        for number, tensors, training in updates:
-            module = self.things[number]
-            found = dict(state(module))
-            for key, value in tensors.items():
-                codec.put(found[key], value)
-            self.synced.setdefault(number, {}).update(copies(tensors.items()))
-            for path, flag in training.items():
-                module.get_submodule(path).training = flag
 
     def vjp(self, number, gradients):
         """Return the gradients of a call's inputs for those of its outputs."""
@@ -284,39 +265,37 @@ class Worker:
             self.reply(self.failure(error) | {"printed": ""})
 
     def perform(self, header, buffers):
-        operation, decode = header["do"], Decoder(buffers, self.resolve)
+        named = {name: SPACE.get(name) for name in header["classes"]}
+        self.classes = {x: name for name, x in named.items() if isinstance(x, type)}
+        decode, encode = Decoder(buffers, self), Encoder(self)
         fields = {key: decode(value) for key, value in header["fields"].items()}
-        if operation != "call":
-            encode = Encoder(self.refer)
-            return {"value": encode(getattr(self, operation)(**fields))}, encode.buffers
-        arrays = [(x, content(x)) for x in decode.arrays]
-        containers = [(x, repr(self.shape(x))) for x in decode.containers]
-        result = self.call(**fields)
-        encode = Encoder(self.refer)
-        for number, (x, _) in enumerate(arrays):  # a returned argument is the argument
-            encode.seen.setdefault(id(x), -1 - number)
+        if header["do"] != "call":
+            value = getattr(self, header["do"])(**fields)
+            return {"value": encode(value)}, encode.buffers
+        given = [(x, snapshot(x)) for x in decode.met]
+        if self.turn != header["turn"]:
+            self.turn, self.graphs = header["turn"], []
+        self.modules = {}
+        for number, (tensors, training) in decode(header["modules"]).items():
+            self.modules[number] = self.things[number]
+            codec.bring(self.modules[number], tensors, training)
+        result, failure = None, {}
+        try:
+            result = self.call(**fields)
+        except BaseException as error:
+            failure = self.failure(error)
+        for number, (x, _) in enumerate(given):  # a returned argument is the argument
+            if not isinstance(x, list | dict | set):
+                encode.seen.setdefault(id(x), -1 - number)
+        held = {number: dict(state(x)) for number, x in self.modules.items()}
         reply = {"value": encode(result)}
-        reply["views"] = self.views(encode.arrays, decode.arrays)
-        reply["tracked"] = self.track(encode.arrays, fields["inputs"])
-        if self.synced:
-            found = {
-                n: codec.changed(self.things[n], x) for n, x in self.synced.items()
-            }
-            reply["modules"] = encode({n: x for n, x in found.items() if x})
-        encode.seen.clear()
-        new = [(n, x) for n, (x, old) in enumerate(arrays) if content(x) != old]
-        new = [(n, x.copy() if hasattr(x, "copy") else x.clone()) for n, x in new]
-        reply["changes"] = [[n, encode(x)] for n, x in new]
-        lists = enumerate(containers)
-        new = [(n, x) for n, (x, old) in lists if repr(self.shape(x)) != old]
-        reply["containers"] = [[n, encode(x)] for n, x in new]
-        return reply, encode.buffers
-
-    def shape(self, x):
-        """Return what a list or dict holds, arrays by identity."""
-        kinds = (bool, int, float, str, type(None))
-        pairs = x.items() if type(x) is dict else enumerate(x)
-        return [(k, v if type(v) in kinds else id(v)) for k, v in pairs]
+        reply["views"] = self.views(encode.met, [x for x, _ in given])
+        reply["tracked"] = self.track(encode.met, fields["inputs"])
+        new = enumerate((x, codec.same(old, snapshot(x))) for x, old in given)
+        new = [(number, codec.content(x)) for number, (x, same) in new if not same]
+        reply["changes"] = [[number, encode(x)] for number, x in new]
+        reply["modules"] = encode(held)
+        return reply | failure, encode.buffers
 
     def views(self, results, arguments):
         """Return [[result, argument, offset, strides]] of arrays that share memory."""
@@ -337,8 +316,8 @@ class Worker:
         if not places:
             return None
         names, known = [], {id(x) for x in inputs}
-        for number in sorted(self.synced):
-            for path, x in state(self.things[number]):
+        for number, module in sorted(self.modules.items()):
+            for path, x in state(module):
                 if x.requires_grad and x.is_leaf and id(x) not in known:
                     known.add(id(x))  # it may have several names
                     names.append([number, path])
