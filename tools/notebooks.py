@@ -7,7 +7,7 @@
 `normalise` without names means all, too. A normal notebook has speaking cell ids,
 counts 1…n, no times, no paths of a machine, sorted keys, and folds in JupyterLab what
 the page folds: the same run gives the same bytes. A notebook that fails is left as it
-was, and so is the output of a cell whose data is not on this machine.
+was, and so is one whose data is not on this machine.
 """
 
 import argparse
@@ -33,7 +33,7 @@ METADATA = {
 }
 CELL_KEYS = {"mystnb", "nbgrader", "tags"}
 FOLDED = {"source_hidden": True}  # JupyterLab's word for the page's hide-input
-ABSENT = "not here: "  # what such a cell prints, with the command that fetches the data
+ABSENT = "not here: "  # what a cell prints then, with the command that fetches the data
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4,12})*|cell-\d+|.*[^a-z0-9-].*")
 
 
@@ -182,10 +182,9 @@ def write(path, notebook):
 
 def run(path):
     """Execute the notebook and write it back, or stop and name the failing cell."""
-    notebook, stored = read(path), {}
+    notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            stored[cell.id] = cell.outputs
             cell.execution_count, cell.outputs = None, []
     try:
         execute(notebook, path.parent)
@@ -195,9 +194,9 @@ def run(path):
         if cell.cell_type == "code":
             cell.execution_count = 1  # normalise counts on
             said = "".join(output.get("text", "") for output in cell.outputs)
-            if said.startswith(ABSENT) and stored[cell.id]:
-                print(f"{path}: {cell.id} keeps its stored output ({said.strip()})")
-                cell.outputs = stored[cell.id]
+            if said.startswith(ABSENT):  # other cells may show less, and not say so
+                print(f"{path} is left as it was. What {cell.id} reads is {said}")
+                return
     write(path, normalise(notebook))
 
 

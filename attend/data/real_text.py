@@ -166,7 +166,9 @@ def _read(folder, name):
     """Return {(page, id, how many before): HTML} of a help package, and its path."""
     paths = sorted(folder.glob(f"{name}_*.deb"))
     if not paths:
-        raise FileNotFoundError(f"no {name}_*.deb in {folder}: run `make real-data`")
+        raise FileNotFoundError(
+            f"not here: {name}_*.deb in {folder}; run `make real-data`"
+        )
     if len(paths) > 1:
         raise ValueError(f"keep one of {', '.join(map(str, paths))}")
     (path,), paragraphs = paths, {}

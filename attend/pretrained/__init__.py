@@ -94,5 +94,7 @@ def path(name, file):
         raise KeyError(f"{name} has no {file!r}: {', '.join(PACKAGES[name].files)}")
     found: Path = folder(name) / file
     if not found.exists():
-        raise FileNotFoundError(f"no {file} in {folder(name)}: run `make real-models`")
+        raise FileNotFoundError(
+            f"not here: {file} in {folder(name)}; run `make real-models`"
+        )
     return found
