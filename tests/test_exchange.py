@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading import collect, give_back, intake
+from grading import collect, give_back, intake, report
 from grading.people import Refused, enrolled, roster
 from tools.notebooks import ROOT
 
@@ -426,18 +426,20 @@ def test_a_page_goes_to_the_attempt_that_counts_whenever_it_was_collected(here):
 
 
 def test_export_refuses_what_an_lms_could_not_import(course, tmp_path):
-    bad = tmp_path / "names.csv"
+    bad, own = tmp_path / "names.csv", course / "grades" / "canvas.csv"
     bad.write_text("name\nAda Lovelace\n")
     done = grading("export", course / "grades", "--moodle", "--roster", bad)
     assert done.returncode == 2 and "Ada Lovelace has no ID number" in done.stderr
-    own = course / "grades" / "canvas.csv"
+    results = [*report.recorded(course / "grades" / "results.jsonl").values()]
+    names = json.loads((course / "grades" / "students.json").read_text())
+    given = results, names
     own.write_text(CANVAS, encoding="utf-8")
-    done = grading("export", course / "grades", "--canvas", "--roster", own)
-    assert done.returncode == 2 and "is the roster" in done.stderr
+    with pytest.raises(Refused, match="is the roster"):
+        give_back.export(course / "grades", "canvas", *given, own)
     assert own.read_text(encoding="utf-8") == CANVAS
     own.unlink()
-    done = grading("export", course / "grades", "--csv", "--title", "x=y")
-    assert done.returncode == 2 and "--title x=y" in done.stderr
+    with pytest.raises(Refused, match="--title x=y"):
+        give_back.export(course / "grades", "csv", *given, None, ["x=y"])
 
 
 def test_pages_without_an_lms_go_into_folders_by_name(tmp_path):

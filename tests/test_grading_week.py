@@ -378,7 +378,7 @@ def test_a_course_without_settings_has_nbgraders_own_stubs(tmp_path):
     cells = [text("Because.", "why", grade=True, solution=True, points=1)]
     cells += [answer("three", "three = 3"), check("check-three", "assert three == 3")]
     write(tmp_path / "source" / "ps1" / "ps1.ipynb", cells)
-    nbgrader(tmp_path, "generate_assignment", "ps1")
+    nbgrader(tmp_path, "generate_assignment", "ps1", "--no-db")
     stub = tmp_path / "release" / "ps1" / "ps1.ipynb"
     target = tmp_path / "submitted" / "one" / "ps1" / "ps1.ipynb"
     target.parent.mkdir(parents=True)
