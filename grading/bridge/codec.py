@@ -1,8 +1,8 @@
 """Plain data between two processes: JSON and raw bytes, never pickle.
 
-Both sides import this file: the grader, and the learner's process in the sandbox. Plain
-are numbers, strings, lists, tuples, dicts, sets, arrays, tensors, and objects of classes
-that both sides define. All else a side names to the other (`refer`, `resolve`), or fails.
+Both sides import this file: the grader, and the learner's process in the sandbox. It
+takes numbers, strings, lists, tuples, dicts, sets, arrays, tensors, and objects of
+classes that both sides define. All else a side names to the other (`refer`, `resolve`).
 """
 
 import datetime
