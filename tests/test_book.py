@@ -1,5 +1,6 @@
 """The built book: no warning, nothing from another host, every link leads somewhere."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -220,6 +221,27 @@ def test_formulas_cost_nothing_where_there_are_none(pages):
         loaded = page.xpath("//head/script[contains(@data-mathjax, 'mathjax')]")
         assert not page.xpath("//head/*[contains(@src | @href, 'mathjax')]"), path
         assert bool(loaded) == bool(formulas), path
+
+
+def test_before_the_first_words_comes_one_style_sheet_and_no_script(book, pages):
+    """What Lighthouse calls render-blocking, on a phone some hundred ms apiece."""
+    for path, page in pages.items():
+        if page.xpath("//meta[@http-equiv='Refresh']"):  # index.html leads on
+            continue
+        (style,) = page.xpath("//link[@rel='stylesheet']/@href")
+        sheet = (path.parent / style.split("?")[0]).resolve()
+        assert sheet == book / "_static" / "styles" / "all.css"
+        scripts = page.xpath("//head/script[@src][not(@defer)]/@src")
+        assert not scripts or path.name == "search.html", (path.name, scripts)
+        live = page.xpath("//script[contains(@src, 'microscope.js')]")
+        figures = page.xpath("//figure[@class='microscope']")
+        assert [script.getnext() for script in live] == figures[:1], path.name
+    content = sheet.read_text("utf-8")
+    for name in ("pygments.css", "book.css"):  # one is written last, one is ours
+        assert (book / "_static" / name).read_text("utf-8") in content, name
+    assert len(gzip.compress(content.encode())) < 35_000
+    for address in re.findall(r"url\((?!\"?data:)([^)]+)\)", content):
+        assert (sheet.parent / address).exists(), address
 
 
 def test_no_line_begins_with_the_full_stop_after_a_formula(pages):

@@ -63,7 +63,7 @@ SELECTORS = """(text) => {  // those of a style sheet that match, and all in the
     const plain = one.replace(state, "");
     return CSS.supports(`selector(${plain})`) && document.querySelector(plain);
   };
-  const [own] = [...document.styleSheets].filter((s) => s.href?.includes("pydata"));
+  const [own] = [...document.styleSheets].filter((s) => s.href);
   return [all(whole.cssRules).filter(matches), all(own.cssRules)];
 }"""
 CUT = """() => {  // formulas that scroll; rows of printed tables that go on below

@@ -14,6 +14,7 @@ $STUDENT_TOC names (tools.student), and then no hidden test and no rubric is giv
 """
 
 import argparse
+import copy
 import functools
 import os
 import re
@@ -106,6 +107,12 @@ def chosen(parts=FOLDERS):
     return [path for path in found if path.exists()]
 
 
+@functools.cache
+def original(path):
+    """Return the notebook at the path, read once; not to be changed."""
+    return read(path)
+
+
 def number(label):
     """Return the number of a figure or an equation; of an unknown one, a mark."""
     return labels().get(label, "?")  # the pages' build names it
@@ -117,7 +124,7 @@ def labels():
     found = {}
     for path in chosen(("book", "chapters", "solutions")):  # exercises draw nothing yet
         page, figures, equations = f"{path.parent.name}/{path.stem}", 0, 0
-        for cell in read(path).cells:
+        for cell in original(path).cells:
             if name := figure(cell).get("name"):
                 figures += 1
                 found[name] = ".".join(map(str, counted(page, figures)))
@@ -144,7 +151,7 @@ def sections():
     pattern, found = re.compile(r"^\(([\w-]+)\)=\n#+ +(.*)", re.M), {}
     for path in chosen():
         page = path.relative_to(ROOT).as_posix()
-        for cell in read(path).cells:
+        for cell in original(path).cells:
             found |= {a: (page, b) for a, b in pattern.findall(cell.source)}
     return found
 
@@ -315,7 +322,7 @@ def derive(path, place="./"):
 
     `place` is where its first cell looks for the package, as seen from the notebook.
     """
-    notebook = read(path)
+    notebook = copy.deepcopy(original(path))
     page = path.relative_to(ROOT).as_posix()
     if FOR_STUDENTS and page.startswith("solutions/"):
         for cell in notebook.cells:
@@ -430,13 +437,16 @@ def wheel(folder):
         return Path(shutil.copy(source / WHEEL, folder))
 
 
-def archive(folder, parts=FOLDERS, name=NAME):
-    """Write the folder's zip of the parts' notebooks with the package beside them."""
+def archive(folder, parts=FOLDERS, name=NAME, package=None):
+    """Write the folder's zip of the parts' notebooks with the package beside them.
+
+    `package` is the wheel's path where it is built already.
+    """
     path = folder / f"{name}.zip"
     with tempfile.TemporaryDirectory() as place:
         content = Path(place, name)
         write(content, parts)
-        wheel(content)
+        shutil.copy(package, content) if package else wheel(content)
         shutil.copy(ROOT / "LICENSE", content)
         start = START.format(version=attend.__version__, wheel=WHEEL)
         (content / "START.md").write_text(start, encoding="utf-8")

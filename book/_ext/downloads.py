@@ -23,7 +23,10 @@ from tools import downloads  # noqa: E402
 from tools.notebooks import ROOT, text  # noqa: E402
 
 PDF = ROOT / "_build" / "learning-to-attend.pdf"  # make pdf
-READ = ("attend", "book", *downloads.FOLDERS)
+PACKAGE = ("attend/**/*", "pyproject.toml", "LICENSE", "tools/downloads.py")  # made of
+PACKAGE += tuple(f"chapters/{pattern}" for pattern in downloads.DATA)
+NOTEBOOKS = ("_toc.yml", "_config.yml", "book/quizzes/*", "book/references.bib")
+NOTEBOOKS += (*PACKAGE, *(f"{folder}/**/*.ipynb" for folder in downloads.FOLDERS))
 KINDS = {  # a file's suffix, and what it is
     ".zip": "All notebooks, with the package that they need",
     ".whl": "The package alone, for a single notebook",
@@ -36,32 +39,30 @@ def of_this_book(app):
     return app.builder.format == "html" and Path(app.srcdir).resolve() == ROOT
 
 
-def newest():
-    """Return when something that a download is made of was last changed."""
-    made_of = [downloads.TOC, ROOT / "pyproject.toml", Path(downloads.__file__)]
-    for folder in READ:
-        made_of += (
-            p for p in (ROOT / folder).rglob("*") if "__pycache__" not in p.parts
-        )
-    return max(path.stat().st_mtime for path in made_of)
+def is_older(path, patterns):
+    """Whether a file is missing, or something that it is made of was changed since."""
+    made_of = (p for pattern in patterns for p in ROOT.glob(pattern))
+    changed = max(p.stat().st_mtime for p in made_of if "__pycache__" not in p.parts)
+    return not path.exists() or path.stat().st_mtime < changed
 
 
 def make_downloads(app):
     """Make the zip and the package where they are missing or old; add the PDF."""
     if not of_this_book(app):
         return
-    folder, changed = Path(app.outdir, "downloads"), newest()
-    before = set(folder.glob("*"))
-    made = [folder / f"{downloads.NAME}.zip", folder / downloads.WHEEL]
-    if not all(path.exists() and path.stat().st_mtime > changed for path in made):
-        shutil.rmtree(folder, ignore_errors=True)  # other editions
+    folder = Path(app.outdir, "downloads")
+    before, shown = set(folder.glob("*")), folder / PDF.name
+    package, notebooks = folder / downloads.WHEEL, folder / f"{downloads.NAME}.zip"
+    for path in before - {package, notebooks, shown}:
+        path.unlink()  # another edition
+    if is_older(package, PACKAGE):
         downloads.wheel(folder)
-        downloads.archive(folder)
-    shown = folder / PDF.name
-    if PDF.exists() and not downloads.FOR_STUDENTS and PDF.stat().st_mtime > changed:
-        shutil.copy2(PDF, shown)
-    else:
+    if is_older(notebooks, NOTEBOOKS):
+        downloads.archive(folder, package=package)
+    if downloads.FOR_STUDENTS or is_older(PDF, (*NOTEBOOKS, "book/**/*")):
         shown.unlink(missing_ok=True)
+    else:
+        shutil.copy2(PDF, shown)
     app.other_downloads = before != set(folder.glob("*"))
 
 

@@ -15,13 +15,17 @@
   no page has it takes for the nearest word that one has.
 - Every page: the glossary's entries as previews; Chinese in a font of the book's own;
   no script, style or icon that no page uses, the formulas' script only where one is,
-  and a picture only when it comes near the screen.
+  and a picture only when it comes near the screen. Before the first words are painted
+  there is one style sheet to fetch, and no script.
 """
 
+import gc
+import hashlib
 import html
 import json
 import re
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -43,7 +47,7 @@ from tools import downloads  # noqa: E402
 
 # extensions that no page uses
 UNUSED = ("thebe", "design-tabs", "sphinx-design", "togglebutton", "togglehint")
-UNUSED += ("toggleopenonprint",)
+UNUSED += ("toggleopenonprint", "documentation_options.pagename")
 CHINESE_FONT = """
 <script>// used only once it is there: Chromium may keep the boxes of a font on its way
 new FontFace("Chinese", "url({})", {{ unicodeRange: "U+2E80-9FFF, U+FF00-FFEF" }})
@@ -84,7 +88,14 @@ FORMULA = re.compile(  # in a line, with what must not stand on another line
 FOLD = re.compile(  # no <p> may stand in a <summary>
     r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>'
 )
-EARLY = ["documentation_options", "microscope"]  # what inline scripts need
+SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css", "pygments.css")  # as they come
+SHEETS += ("styles/sphinx-book-theme.css", "copybutton.css", "mystnb.*.css")
+SHEETS += ("book.css", "microscope.css")
+STYLE = "styles/all.css"
+LINK = re.compile(
+    r'\s*<link [^>]*href="([^"]*_static/)(?:styles/)?(?:theme|all|basic|pygments|book|'
+    r"pydata-sphinx-theme|sphinx-book-theme|copybutton|mystnb\.\w+|microscope)\.css[^>]*>"
+)
 WAKE = "<script>globalThis.attendMicroscope?.wakeAll()</script>"  # before it is painted
 WIDE = "330pt"  # a wider figure has words too small for a phone when it shrinks
 PAN = (
@@ -573,7 +584,11 @@ def finish_page(app, pagename, templatename, context, doctree):
                 paths = [context["pathto"](p, 1) for p in (SET, mathjax)]
                 head += FORMULAS.format(*paths)
             continue
-        if pagename != "search" and file.filename and not used_by(file, EARLY):
+        if used_by(file, ["microscope"]):  # parsed before the first figure: none jumps
+            figure = '<figure class="microscope">'
+            body = body.replace(figure, f"{context['js_tag'](file)}{figure}", 1)
+            continue
+        if pagename != "search" and file.filename:
             waiting = {**file.attributes, "defer": "defer"}  # a copy: pages share files
             file = type(file)(file.filename, priority=file.priority, **waiting)
         context["script_files"].append(file)
@@ -658,7 +673,10 @@ def trimmed(css, words):
 
 
 def trim_styles(app, error):
-    """Take out of the theme's styles, and of the fonts, what no page uses."""
+    """Take out of the theme's styles, and of the fonts, what no page uses.
+
+    All styles are then one file, which a browser need not ask for piece by piece.
+    """
     if error:
         return
     static = Path(app.outdir, "_static")
@@ -669,6 +687,7 @@ def trim_styles(app, error):
         text = trimmed(path.read_text(encoding="utf-8"), words)
         text = re.sub(r"\bp(\.(?:admonition-title|collapsed|expanded))", r"\1", text)
         path.write_text(text, encoding="utf-8")
+    join_styles(static, pages)
     icons = static / "vendor/fontawesome/webfonts/fa-solid-900.ttf"
     text = theme_css.read_text(encoding="utf-8")
     shown = [int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})", text)]
@@ -677,6 +696,24 @@ def trim_styles(app, error):
     texts = [page.read_text(encoding="utf-8") for page in pages]
     signs = {ord(sign) for text in texts for sign in CHINESE.findall(text)}
     cut(FONT, signs, static / "chinese.woff2")
+
+
+def join_styles(static, pages):
+    """Write all style sheets into one, in their order, and link it from the pages."""
+    whole = ""
+    for path in (path for name in SHEETS for path in static.glob(name)):
+        text = path.read_text(encoding="utf-8").replace('@charset "UTF-8";', "")
+        if path.parent == static:  # the joined one lies a folder deeper
+            text = re.sub(r"url\((?=\w)", "url(../", text)
+        whole += f"{text}\n"
+    (static / STYLE).write_text(whole, encoding="utf-8")
+    address = f"{STYLE}?v={hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        if found := LINK.search(text):
+            link = f'\n    <link rel="stylesheet" href="{found[1]}{address}" />'
+            rest = LINK.sub("", text[found.start() :])
+            page.write_text(text[: found.start()] + link + rest, encoding="utf-8")
 
 
 def cut(source, codes, target):
@@ -690,6 +727,7 @@ def cut(source, codes, target):
 
 
 def setup(app):
+    gc.set_threshold(100_000)  # looking for garbage took a fifth of a build
     languages[SearchBoth.lang] = SearchBoth
     app.add_directive("check-yourself", CheckYourself)
     app.add_directive("from-notebook", FromNotebook)
@@ -705,5 +743,7 @@ def setup(app):
     app.connect("build-finished", write_previews)
     app.connect("build-finished", write_words)
     app.connect("build-finished", theme_figures)
-    app.connect("build-finished", trim_styles)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("build-finished", trim_styles, priority=900)  # once all are written
+    made_by = b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
+    known = {"env_version": zlib.crc32(made_by)}  # changed, it makes all pages anew
+    return {"parallel_read_safe": True, "parallel_write_safe": True, **known}
