@@ -1,6 +1,7 @@
 # The one way in. Every target first sees to .venv, which holds what requirements.lock names.
 PYTHON ?= python3
 JOBS ?= 2
+WORKERS ?= 3
 PORT ?= 8000
 NB ?=
 GRADE ?=
@@ -60,7 +61,7 @@ serve: book ## build the book and serve it on localhost
 	@$(PY) -m tools.serve $(HTML) $(PORT)
 
 test: $(VENV)/.ready ## run every test, or a part: make test T=tests/test_masks.py
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -q -rs $(T)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) -q -rs $(T)
 
 speed: $(VENV)/.ready ## time the pages in a browser, on a machine at rest
 	@SPEED=1 $(PY) -m pytest -q -rs tests/test_browser.py -k painted
