@@ -91,7 +91,7 @@ class WithAttention(nn.Module):
         """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
         K, V = memory
         Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
-        combined, weights = self.attention(Q, K, V)  # W_c [context; Q], (B, T, S)
+        combined, weights = self.attention(Q, K, V)  # [context; Q] W_c, (B, T, S)
         return self.output(torch.tanh(combined)), weights, state
 
     def forward(self, source, words):
