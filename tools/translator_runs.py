@@ -194,6 +194,21 @@ def replaced(model, contexts):
         hook.remove()
 
 
+@contextlib.contextmanager
+def late(model, layer, head):
+    """Let a head give in each row its context of the row before (first: its own)."""
+
+    def change(_, inputs):
+        merged, own = inputs[0].clone(), columns(head)
+        merged[:, 1:, own] = inputs[0][:, :-1, own]
+        return (merged,)
+
+    W_O = model.decoder[layer - 1].cross_attention.W_O
+    hook = W_O.register_forward_pre_hook(change)
+    yield
+    hook.remove()
+
+
 class Sentence:
     """A source and the whole model's translation, encoded once."""
 
@@ -273,6 +288,14 @@ def looked(model, sentences, known):
     return counts
 
 
+def sums(counts, layer=2):
+    """Return what `looked` counted for the heads of a layer, over all sentences."""
+    return {
+        kind: {f"{layer}.{h}": sum(counts[kind][f"{layer}.{h}"]) for h in range(1, 9)}
+        for kind in ("found", "before")
+    }
+
+
 def agreement(model, sentences):
     """Return how often two heads have their largest weight on the same place."""
     maps = (weights for _, weights in forced(model, sentences))
@@ -347,6 +370,23 @@ def direction(name, texts):
         stored["tried"] = tried
         with replaced(model, {costly: average[costly]}):
             stored["after the cut"] = looked(model, corpus[1::2], known)
+        control = tuple(map(int, tried["control"].split(".")))
+        every = {key: average[key] for key in HEADS if key[0] == costly[0]}
+        only = {key: context for key, context in every.items() if key != costly}
+        changes = {
+            f"without {tried['control']}": replaced(model, {control: average[control]}),
+            f"without layer {costly[0]}": replaced(model, every),
+            f"only {tried['costliest']}": replaced(model, only),
+            f"{tried['costliest']} late": late(model, *costly),
+            f"{tried['control']} late": late(model, *control),
+        }
+        stored["layer 2"] = {}
+        for change, context in changes.items():
+            with context:
+                stored["layer 2"][change] = sums(looked(model, corpus[1::2], known))
+        with replaced(model, only):
+            label = f"only {tried['costliest']} mean"
+            stored["loss"][label] = losses(model, held_out)
     whole = [model.pieces.decode(target) for target in pieces]
     stored["stammers"], stored["changed"] = (
         {"none": flags(map(stammers, whole[1::2]))},
