@@ -34,6 +34,7 @@ from grading.people import Refused, decoded, find, roster
 CANVAS = re.compile(r"(?P<who>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<n>\d+)_(?P<file>.+)")
 MOODLE = re.compile(r"(?P<who>[^_]+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 LEDGER = ".collected.csv"
+ADVICE = " (--stem says of which, --source where exercises of your own are)"
 KEPT = "student", "stem", "system", "place", "late", "sha256"  # of the ledger
 
 
@@ -117,10 +118,10 @@ def several(stem, names):
     return f"{stem} is in {where}: --stem {names[0]}"
 
 
-def fresh(folder, name):
-    """Return a path in the folder that is not there yet: name, name (1) …"""
+def fresh(folder, name, data=None):
+    """Return a path in the folder that is free, or holds the data: name, name (1) …"""
     path, count = folder / name, 0
-    while os.path.lexists(path):
+    while os.path.lexists(path) and (data is None or path.read_bytes() != data):
         count += 1
         path = folder / f"{Path(name).stem} ({count}){Path(name).suffix}"
     return path
@@ -200,7 +201,7 @@ def collect(source, people, into, names, chosen=None):
             folder = path.parent.name if known[0] == "nbgrader" else None
             name = name_of(known[4], names, chosen, folder)
             if not name:
-                raise Refused("no notebook of an exercise (--stem names which it is)")
+                raise Refused(f"no notebook of an exercise{ADVICE}")
             when = newest if known[0] == "canvas" else times.get(path.parent, when)
             found.append((when, known[3], str(path), one, name, known, content(where)))
         except Refused as error:
@@ -241,8 +242,7 @@ def collect(source, people, into, names, chosen=None):
         folder = Path(f"{into}-aside", source.stem)
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[/\\\0]", "_", str(path))
-        same = [p for p in folder.iterdir() if p.read_bytes() == data]
-        target = same[0] if same else fresh(folder, name[-200:])
+        target = fresh(folder, name[-200:], data)
         target.write_bytes(data)
         lines.append(f"{path}: {why}; set aside as {target}")
     absent = {one["folder"] for one in people} - {f[3]["folder"] for f in found}

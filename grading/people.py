@@ -18,6 +18,7 @@ COLUMNS = {  # a column's name in lower case, and what it holds
 }
 NOBODY = "Points Possible", "Student, Test"  # Canvas's line of maxima, its test
 IDS = "id", "number", "login", "email", "participant"
+HAN = re.compile("[〇㐀-鿿豈-﫿𠀀-𲎯]+")
 
 
 class Refused(Exception):
@@ -59,16 +60,19 @@ def roster(path):
             raise Refused(f"{where}: {len(row)} columns, but the header has fewer")
         pairs = zip(fields, row, strict=False)
         one = {field: cell.strip() for field, cell in pairs if field and cell.strip()}
-        if "name" not in one:
-            one["name"] = f"{one.get('first', '')} {one.get('last', '')}".strip()
-        shown = " ".join(one["name"].split())  # U+3000 and the like, too
-        shown = " ".join(reversed(shown.split(", ", 1)))  # Lovelace, Ada
+        if not one:  # Canvas: which assignments are posted by hand
+            continue
+        columns = parts = [one.get("last", ""), one.get("first", "")]
+        if "name" in one:  # Lovelace, Ada; U+3000 and the like are spaces, too
+            parts = " ".join(one["name"].split()).split(", ", 1)
+        han = all(map(HAN.fullmatch, parts))
+        shown = "".join(parts) if han else " ".join(reversed(parts))
         shown = re.sub(r"[/\\\0]", "_", shown).strip()
         one["shown"] = "".join(c for c in shown if c.isprintable())
+        one.setdefault("name", one["shown"])
         one["participant"] = re.sub(r"\D", "", one.get("participant", ""))
-        parts = [one.get("first", ""), one.get("last", "")]
-        names = [one["name"], one["shown"], "".join(parts), "".join(parts[::-1])]
-        one["names"] = {squeezed(name) for name in names} - {""}
+        orders = parts, parts[::-1], columns, columns[::-1]
+        one["names"] = {squeezed("".join(order)) for order in orders} - {""}
         if one["shown"] in ("", ".", ".."):
             raise Refused(f"{where}: there is no name")
         key = next(((kind, one[kind]) for kind in IDS if one.get(kind)), one["name"])
@@ -114,5 +118,9 @@ def find(people, system, who, number):
         raise Refused(f"{shown}: the number is {known[0]['shown']}'s, the name is not")
     both = known or called
     if len(both) != 1:
-        raise Refused(f"{shown} is {'nobody' if not both else 'not one'} of the roster")
+        twice = f"{len(both)} of the roster have this "
+        twice += "number" if known else "name, and none this number, the LMS's own"
+        raise Refused(
+            f"{shown}: {twice}" if both else f"{shown} is nobody of the roster"
+        )
     return both[0]
