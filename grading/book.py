@@ -1,5 +1,6 @@
 """What the grader knows of the book and of a course: folders and names."""
 
+import json
 from pathlib import Path
 
 from grading.bridge import sandbox
@@ -32,3 +33,10 @@ def notebooks(source):
     """Return {name: path} of a course's notebooks, source/ASSIGNMENT/NOTEBOOK.ipynb."""
     paths = sorted(Path(source).glob("[!.]*/[!.]*.ipynb"))
     return {named(path.parent.name, path.stem): path for path in paths}
+
+
+def points(path):
+    """Return the sum of the points of a source notebook."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    return sum(mark.get("points", 0) for mark in marks)

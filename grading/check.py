@@ -130,13 +130,21 @@ def check(options, work, library):
     """Print what is wrong with a notebook; return the exit code."""
     path = Path(options.rest).resolve()
     found = [(True, *x) for x in marks(nbformat.read(path, as_version=4))]
+    counts = {}
     if not found:
         try:
+            for answer, kind, *_ in release.answers(path.with_suffix(".py")):
+                counts.setdefault(answer, []).append(kind)
             found = list(judged(*trials(path, options, work, library)))
         except job.Failed as error:
             found = [(True, "the notebook", str(error))]
     for bad, cell, text in found:
         print(f"{path.name}: {cell}: {'error: ' * bad}{text}")
+    for answer, kinds in counts.items():
+        right, wrong = kinds.count("right"), kinds.count("wrong")
+        if right < 2 or wrong < 3:
+            told = f"{right} right and {wrong} wrong answers"
+            print(f"{path.name}: {answer}: {told}: two and three are better")
     beside = path.with_suffix(".py")
     if not beside.exists():
         print(f"No {beside.name} beside it: no answer was tried")

@@ -7,7 +7,8 @@
 for Moodle's Import > CSV file, grades/points.csv for a spreadsheet. What was not handed
 in stays empty. `give-back` makes a zip for each exercise that came from Canvas (Upload
 Submissions) or Moodle (Upload multiple feedback files in a zip), nbgrader's feedback/,
-and a folder by name for what came otherwise.
+and a folder by name for what came otherwise. It writes into a folder of the day, and
+only what has changed since the last time.
 """
 
 import argparse
@@ -18,12 +19,13 @@ import json
 import re
 import zipfile
 from collections import defaultdict
+from datetime import date
 from pathlib import Path
 
 import nbformat
 
 from grading import book, report
-from grading.collect import ledger
+from grading.collect import fresh, ledger
 from grading.people import Refused, roster
 
 GRADEBOOKS = {"canvas": "canvas.csv", "moodle": "moodle.csv", "csv": "points.csv"}
@@ -44,14 +46,13 @@ def export(out, kind, results, names, people_of=None, titles=()):
     if not people:
         known = sorted(set(names.values()))
         people = [{"name": name, "folder": name, "header": []} for name in known]
-    points, most, waiting, strangers = defaultdict(dict), {}, 0, set()
+    points, most, strangers = defaultdict(dict), {}, set()
     for result in results:
         rows, stem, who = result["rows"], result["stem"], names[result["student"]]
         most[stem] = sum(row["maximum"] for row in rows)
-        if all(row["status"] in ("missing", "not graded") for row in rows):
+        if report.absent(result) or result.get("again"):
             continue
         points[who][stem] = sum(row["points"] for row in rows)
-        waiting += any(row["manual"] for row in rows)
         strangers |= {who} - folders if folders else set()
     stems = sorted(most)
     columns = named(stems, people[0]["header"] if people else [], titles)
@@ -65,8 +66,6 @@ def export(out, kind, results, names, people_of=None, titles=()):
         lines.append([*(report.safe(one.get(f, "")) for f in fields), *given])
     report.write(target, report.written(lines))
     told = [f"{who} is not on the roster: left out" for who in sorted(strangers)]
-    if waiting:
-        told.append(f"{waiting} wait for a person to grade texts: so far without them")
     return [*told, f"Written: {target}"]
 
 
@@ -141,42 +140,51 @@ def counts(row, submitted):
 
 
 def give_back(grades, submitted, out):
-    """Write the feedback pages where and as an LMS takes them; return what to tell."""
+    """Write the pages that were not given back yet as an LMS takes them: out/DAY.
+
+    Returns what to tell. What was given is remembered in out/.given.json.
+    """
     path = grades / "students.json"
     if not path.exists():
         raise Refused(f"{grades}: no grades are there ({path.name} is missing)")
     names = json.loads(path.read_text(encoding="utf-8"))
     rows = sorted(ledger(submitted), key=lambda row: counts(row, submitted))
     came = {(row["student"], row["stem"]): row for row in rows}
-    zips, files = defaultdict(dict), {}
+    pages = {}  # (zip, "" for none; place in it): bytes
     for page in sorted((grades / "feedback").glob("*/**/*.html")):
         who = names.get(page.relative_to(grades / "feedback").parts[0])
         if who is None:
             continue  # of a run with other people
         name = book.named(page.parent.name, page.stem)
         data, row = page.read_bytes(), came.get((who, name))
-        title = name.replace("/", "-")
-        if row is None:
-            files[out / who / f"{name}.html"] = data
-        elif row["system"] == "canvas":
-            zips[f"canvas-{title}.zip"][row["place"]] = as_notebook(data.decode())
-        elif row["system"] == "moodle":
-            zips[f"moodle-{title}.zip"][row["place"] + page.name] = data
-        else:
-            files[out / row["place"] / page.name] = data
-    files |= {out / name: packed(inside) for name, inside in zips.items()}
-    if not files:
+        system, inside = "", f"{who}/{name}.html"
+        if row:
+            system, inside = row["system"], row["place"]
+            inside += page.name * (system != "canvas")
+        title = f"{system}-{name.replace('/', '-')}.zip"
+        data = as_notebook(data.decode()) if system == "canvas" else data
+        pages[title if system in ("canvas", "moodle") else "", inside] = data
+    if not pages:
         raise Refused(f"{grades}: there is no feedback page")
-    for file, data in files.items():
-        if file.exists() and file.read_bytes() != data:
-            raise Refused(
-                f"{file} is there and differs: move it, or name another --out"
-            )
-    for file, data in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    told = [f"{out / n}: {len(inside)} pages" for n, inside in sorted(zips.items())]
-    return [*told, f"{out}: {len(files) - len(zips)} pages in folders"]
+    known = Path(out, ".given.json")
+    given = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    now = {"/".join(k): hashlib.sha256(data).hexdigest() for k, data in pages.items()}
+    zips, folder = defaultdict(dict), fresh(out, str(date.today()))
+    for (title, inside), data in pages.items():
+        if given.get(f"{title}/{inside}") != now[f"{title}/{inside}"]:
+            zips[title][inside] = data
+    files, told = zips.pop("", {}), []
+    for title, inside in sorted(zips.items()):
+        files[title] = packed(inside)
+        told.append(f"{folder / title}: {len(inside)} pages")
+    for name, data in files.items():
+        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        Path(folder, name).write_bytes(data)
+    out.mkdir(parents=True, exist_ok=True)
+    report.write(known, json.dumps(given | now, indent=1, sort_keys=True))
+    loose = f"{folder}: {len(files) - len(zips)} pages in folders"
+    same = f"Not changed since they were given back: {len(pages)} pages"
+    return [*told, loose] if files else [same]
 
 
 def main(words):

@@ -22,6 +22,14 @@ from grading.people import Refused, enrolled, roster
 from tools.notebooks import ROOT
 
 STEM = "03_three_stages"
+MANUAL = """\
+\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,01_what_attention_is (76),Essay (78)
+,,,,,Manual Posting,
+    Points Possible,,,,,20,10
+"王, 小明",1,S-1,wang,A,,
+"欧阳, 娜娜",2,S-2,ouyang,A,,
+"Lovelace, Ada",3,S-3,ada,A,,
+"""
 STEMS = {path.stem: path.stem for path in (ROOT / "solutions").glob("*/*.ipynb")}
 CANVAS = """\
 Student,ID,SIS User ID,SIS Login ID,Section,03_three_stages (77),Essay (78)
@@ -240,14 +248,15 @@ def test_notebooks_of_one_name_in_two_assignments_stay_apart(here, capsys):
     names = {"s1": "Ada Lovelace", "s2": "Alan Turing", "s3": "张伟"}
     Path("grades/students.json").write_text(json.dumps(names))
     give_back.give_back(Path("grades"), Path("submitted"), Path("out"))
+    (out,) = Path("out").glob("2*")
     for week, text, number in (("week1", "one", 9001), ("week2", "two", 9002)):
-        zipped = zipfile.ZipFile(f"out/canvas-{week}-words.zip")
+        zipped = zipfile.ZipFile(out / f"canvas-{week}-words.zip")
         (name,) = zipped.namelist()
         assert str(number) in name and text in zipped.read(name).decode()
         for folder in (f"feedback/103/{week}", f"张伟/{week}"):
-            page = Path("out", folder, "words.html").read_text()
+            page = Path(out, folder, "words.html").read_text()
             assert page == f"<body>{text}</body>"
-    assert len(everything("out")) == 6
+    assert len(everything(out)) == 6
 
 
 def test_an_id_and_a_name_of_two_people_go_to_neither(here):
@@ -300,6 +309,38 @@ def test_names_with_other_spaces_are_found_by_the_name_that_is_shown(here):
     assert people[1]["name"] == names[1]  # as the LMS has it
     taken(pack("s.zip", {f"田中花子_1_9001_{STEM}.ipynb": b"{}"}), "roster.csv")
     assert of("田中 花子") == {f"{STEM}.ipynb": b"{}"}
+
+
+def test_canvas_posts_by_hand_and_chinese_names_stay_as_they_are(here):
+    Path("manual.csv").write_text(MANUAL, encoding="utf-8")
+    names = ["王小明", "欧阳娜娜", "Ada Lovelace"]
+    assert [one["folder"] for one in roster("manual.csv")] == names
+    own = "First name,Last name,Email\n小明,王,w@x\n阿依古丽,,a@x\nWei,张,z@x\n"
+    Path("own.csv").write_text(own, encoding="utf-8")
+    names = ["王小明", "阿依古丽", "Wei 张"]
+    assert [one["folder"] for one in roster("own.csv")] == names
+    for who in ("王小明", "小明王", "小明 王"):
+        files = {f"{who}_77_assignsubmission_file_{STEM}.ipynb": notebook("a")}
+        taken(pack("moodle.zip", files), "own.csv")
+    assert of("王小明") == {f"{STEM}.ipynb": notebook("a")}
+
+
+def test_two_of_one_name_are_told_and_equal_files_keep_their_names(here):
+    Path("own.csv").write_text("name,id\n张伟,7\n张伟,8\nAda,9\n", encoding="utf-8")
+    same = f"张伟_102_1_{STEM}.ipynb", f"hopper_104_2_{STEM}.ipynb"
+    files = dict.fromkeys(same, notebook("a")) | {f"ada_9_3_{STEM}.ipynb": b"{}"}
+    for _ in range(2):
+        lines, _ = taken(pack("sub.zip", files), "own.csv")
+        said = "\n".join(lines)
+        assert "'张伟' (102): 2 of the roster have this name" in said
+        assert "'hopper' (104) is nobody of the roster" in said
+        assert {path.name for path in Path("submitted-aside/sub").iterdir()} == {*same}
+
+
+def test_an_exercise_of_ones_own_asks_for_its_source(here):
+    pack("sub.zip", {"lovelaceada_101_9001_rows.ipynb": notebook("a")})
+    with pytest.raises(Refused, match="--source where exercises of your own are"):
+        taken("sub.zip", "canvas.csv")
 
 
 @pytest.mark.parametrize("source", ["no.zip", "text.zip", "empty.zip", "other.zip"])
@@ -367,7 +408,7 @@ def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
     words = "--canvas", "--moodle", "--csv", "--roster", course / "canvas.csv"
     done = grading("export", course / "grades", *words)
     assert done.returncode == 0, done.stderr
-    assert "2 wait for a person" in done.stdout
+    assert f"{STEM}: 2 wait for a person" in done.stdout
     made = table(course / "grades/canvas.csv")
     head, most, *rows = made
     assert head[:2] == ["Student", "ID"] and head[4] == "Section"  # what it looks for
@@ -376,7 +417,7 @@ def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
     points = {row[1]: row[5] for row in rows}
     assert [row[0] for row in rows] == ["Lovelace, Ada", "张伟", "Turing, Alan"]
     assert 0 < float(points["101"]) == float(points["103"]) < float(most[5])
-    assert points["102"] == ""  # a stub is nothing handed in
+    assert points["102"] == "0"  # handed in as it was handed out
     head, *rows = table(course / "grades/moodle.csv")
     assert head == ["Full name", "ID number", "Username", f"{STEM} (77)"]
     assert [row[1] for row in rows] == ["S-1", "S-2", "S-3"]
@@ -385,10 +426,12 @@ def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
 
 
 def test_pages_go_back_to_where_they_came_from(course):
-    out = course / "give_back"
-    words = course / "grades", "--submitted", course / "submitted", "--out", out
+    given = course / "give_back"
+    words = course / "grades", "--submitted", course / "submitted", "--out", given
     done = grading("give-back", *words)
     assert done.returncode == 0, done.stderr
+    (out,) = given.glob("2*")
+    before = everything(given)
     names = zipfile.ZipFile(out / f"canvas-{STEM}.zip").namelist()
     digits = [part for part in names[0].split("_") if part.isdigit()]
     assert len(names) == 1 and digits[:2] == ["101", "9002"]  # user, attachment
@@ -402,11 +445,21 @@ def test_pages_go_back_to_where_they_came_from(course):
     assert [who, number, kind, plugin] == ["张伟", "502", "assignsubmission", "file"]
     assert rest == f"/{STEM}.html"
     assert (out / "feedback/S-3" / STEM / f"{STEM}.html").exists()
-    assert grading("give-back", *words).returncode == 0  # the same again
+    done = grading("give-back", *words)  # the same again
+    assert done.returncode == 0 and "Not changed" in done.stdout
+    assert everything(given) == before
     (out / f"moodle-{STEM}.zip").write_text("mine")
+    before = everything(given)
+    (page,) = [
+        x for x in (course / "grades").rglob("*.html") if "张伟" in x.read_text()
+    ]
+    page.write_text(page.read_text().replace("</body>", "New.</body>"))
     done = grading("give-back", *words)
-    assert done.returncode == 2 and "is there and differs" in done.stderr
-    assert (out / f"moodle-{STEM}.zip").read_text() == "mine"
+    assert done.returncode == 0, done.stderr
+    del before[".given.json"]
+    new = {k: x for k, x in everything(given).items() if before.get(k) != x}
+    assert before.items() <= everything(given).items()  # nothing is overwritten
+    assert {Path(name).name for name in new} == {f"moodle-{STEM}.zip", ".given.json"}
 
 
 def test_a_page_goes_to_the_attempt_that_counts_whenever_it_was_collected(here):
@@ -420,9 +473,8 @@ def test_a_page_goes_to_the_attempt_that_counts_whenever_it_was_collected(here):
     page.write_text("<body>page</body>")
     Path("grades/students.json").write_text(json.dumps({"s1": "Ada Lovelace"}))
     give_back.give_back(Path("grades"), Path("submitted"), Path("out"))
-    assert zipfile.ZipFile(f"out/canvas-{STEM}.zip").namelist() == [
-        f"lovelaceada_101_9002_{STEM}.ipynb"
-    ]
+    (zipped,) = Path("out").glob(f"2*/canvas-{STEM}.zip")
+    assert zipfile.ZipFile(zipped).namelist() == [f"lovelaceada_101_9002_{STEM}.ipynb"]
 
 
 def test_export_refuses_what_an_lms_could_not_import(course, tmp_path):
@@ -449,6 +501,7 @@ def test_pages_without_an_lms_go_into_folders_by_name(tmp_path):
     (tmp_path / "grades/students.json").write_text(json.dumps({"s1": "Ada"}))
     out = tmp_path / "out"
     give_back.give_back(tmp_path / "grades", tmp_path / "submitted", out)
-    assert (out / "Ada/01.html").read_text() == "page"
+    (given,) = out.glob("2*/Ada/01.html")
+    assert given.read_text() == "page"
     with pytest.raises(Refused, match="no grades are there"):
         give_back.give_back(tmp_path, tmp_path, out)

@@ -242,7 +242,8 @@ class Process:
         if memory > most.memory:
             raise Died("crashed", f"it used more than {most.memory} MB of memory")
         if cpu - self.base > most.cpu:
-            raise Died("timeout", f"it took more than {most.cpu:g} s of CPU time")
+            why = "of CPU time: is there an endless loop?"
+            raise Died("timeout", f"it took more than {most.cpu:g} s {why}")
         if cpu > most.total:
             raise Died("timeout", f"the notebook took more than {most.total:g} s")
         if now - self.started > most.wall:
