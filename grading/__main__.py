@@ -3,6 +3,7 @@
     python -m grading submitted/ --out grades/     submitted/STUDENT/[STEM/]STEM.ipynb
     python -m grading doctor                       what this machine can do
     python -m grading export grades/               tables again, after manual grading
+    python -m grading points                       how many each exercise has
     python -m grading check NOTEBOOK.ipynb         try an exercise of your own
     python -m grading similar submitted/           which answers resemble each other
     python -m grading collect | give-back          from and to an LMS (each has --help)
@@ -26,9 +27,9 @@ from datetime import datetime
 from pathlib import Path
 
 from grading import intake, scratch
-from grading.book import NUMPY, ROOT, library, notebooks, place
+from grading.book import NUMPY, ROOT, library, notebooks, place, points
 from grading.bridge.sandbox import Limits, bubblewrap, server
-from grading.people import Refused, enrolled
+from grading.people import Refused, decoded, enrolled
 
 
 def arguments():
@@ -85,7 +86,8 @@ def tasks(options, found, every, about, common):
     stems = {stem: path for stem, path in every.items() if stem in about}
     sources = {stem: path.read_bytes() for stem, path in stems.items()}
     folders = {path.parent for path in every.values()}
-    given = every, {x.name for folder in folders for x in folder.rglob("*")}
+    beside = {x.name for folder in folders for x in folder.rglob("*")}
+    given = every, beside | {f"{place(name)[1]}.ipynb" for name in options.others}
     for name, folder in found.items():
         paths, remarks = intake.attempts(folder, *given) if folder else ({}, [])
         for stem in stems:
@@ -101,6 +103,11 @@ def tasks(options, found, every, about, common):
                 used = intake.shown(os.path.basename(task["path"]))
                 task["remarks"].append(f"{count} attempts; {used} counts")
                 keep(options.out, task, paths[stem])
+            if task["path"]:
+                when = datetime.fromtimestamp(os.lstat(task["path"]).st_mtime)
+                file = f"your file as of {when:%Y-%m-%d %H:%M}"
+                task["told"] = [intake.shown(name), file]
+                task["told"] += task["remarks"][len(remarks) :]
             yield task
 
 
@@ -119,6 +126,15 @@ def keep(out, task, paths):
         target = out / "attempts" / task["student"] / folder / f"{name}-{number}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(bytes_of(path))
+
+
+def secret(path):
+    """Return the text of the seed's file; there must be one."""
+    try:
+        text = decoded(path).strip()
+    except Refused as error:
+        refuse(f"--seed {error}: write a line into it that nobody guesses")
+    return text or refuse(f"--seed {path}: write a line into it that nobody guesses")
 
 
 def refuse(reason):
@@ -146,6 +162,10 @@ def main():
         if not os.path.isdir(folder := options.rest or "submitted"):
             refuse(f"{folder}: there is no such folder")
         sys.exit(similar(folder, options.source))
+    if options.folder == "points":
+        for name, path in notebooks(options.source).items():
+            print(f"{name} {points(path):g}")
+        sys.exit(0)
     if options.folder == "check":
         if not os.path.isfile(options.rest or ""):
             refuse(f"{options.rest or 'check'}: name a notebook that is there")
@@ -228,8 +248,8 @@ def grade(options, work):
         results = report.recorded(log).values()
         results = [r for r in results if r["stem"] in counts and r["student"] in names]
         people = {key: [name, ids.get(key) or key] for key, name in names.items()}
-        report.tables(out, results, cells, people, counts)
-        print(f"Written again: {out / 'grades.csv'}")
+        told = report.tables(out, results, cells, people, counts)
+        print(*told, f"Written again: {out / 'grades.csv'}", sep="\n")
         for kind in options.kinds:
             common = results, names, options.roster, options.title
             print(*give_back.export(out, kind, *common), sep="\n")
@@ -241,11 +261,13 @@ def grade(options, work):
     found |= dict.fromkeys(absent)
     names = {intake.identity(name): intake.shown(name) for name in found}
     options.late = collect.late_marks(options.folder)
+    options.others = {row["stem"] for row in collect.ledger(options.folder)}
+    options.others |= notebooks(ROOT / "solutions").keys()
     common = {
         "course": str(course),
         "out": str(out.resolve()),
         "limits": {name: getattr(options, name) for name in Limits.__annotations__},
-        "secret": options.seed.read_text().strip() if options.seed else "",
+        "secret": secret(options.seed) if options.seed else "",
         "unsafe": options.unsafe,
         "library": str(library_),
         "work": str(work),
@@ -272,16 +294,24 @@ def grade(options, work):
             fresh += [made] * (made != old)
         report.record(file, *fresh)
         kept = len(results)
+        if todo:
+            told = f"{len(todo)} to grade, each up to {options.total:g} s of CPU time"
+            print(told, file=sys.stderr, flush=True)
         for number, result in enumerate(pool.run(todo, options), 1):
             report.record(file, result)
             results.append(result)
-            if sys.stderr.isatty():
-                print(f"\r{number} of {len(todo)}", end="", file=sys.stderr)
+            if (tty := sys.stderr.isatty()) or number % 10 == 0:
+                end = "" if tty else "\n"
+                print(
+                    f"\r{number} of {len(todo)}", end=end, file=sys.stderr, flush=True
+                )
     report.merge(out, course, results, counts)
-    report.tables(out, results, cells, people, counts)
     remarks += [f"{intake.shown(x)} is not on the roster" for x in strangers]
-    told = "is on the roster and handed in nothing"
-    remarks += [f"{intake.shown(x)} {told}" for x in absent]
+    nothing = "is on the roster and handed in nothing"
+    remarks += [f"{intake.shown(x)} {nothing}" for x in absent]
+    here = {intake.identity(x) for x in found.keys() - absent}
+    remarks += report.without([r for r in results if r["student"] in here], names)
+    remarks += report.tables(out, results, cells, people, counts)
     print(*remarks, sep="\n", end="\n" * bool(remarks))
     open_ = sum(bool(result.get("again")) for result in results)
     if open_:

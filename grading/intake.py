@@ -58,7 +58,8 @@ def students(folder):
 def attempts(path, names, beside=()):
     """Return {name: [paths, best last]} of a learner's folder, and general remarks.
 
-    beside: names of files that the assignments themselves bring, which need no remark.
+    beside: names of files that need no remark: what the assignments themselves bring,
+    and the exercises of another source.
 
     Regular files only, at most three folders deep. The exact name is best, then the
     latest; `stem (1).ipynb` and the like count as attempts too. Where several
@@ -84,6 +85,8 @@ def attempts(path, names, beside=()):
             at_home = [x for x in fits if place_of(x)[0] == inside]
             if ending.lower() != ".ipynb":
                 remarks += [f"{shown(file)} left out"] * (file not in beside)
+            elif not fits and f"{called[1]}.ipynb" in beside:
+                continue
             elif len(at_home or fits) == 1:
                 (name,) = at_home or fits
                 exact = base == place_of(name)[1]

@@ -130,10 +130,11 @@ def grade(task):
     try:
         _, cells = intake.load(task["path"])
     except intake.Unreadable as error:
-        return outcome(task, {}, {}, [], "unreadable", str(error))
+        return unreadable(task, str(error))
     before = release.read(Path(task["course"], "release"), task["stem"])
     given = before, cells, about["names"], about["handed"]
     notebook, remarks = intake.graft(*given)
+    written = answers(notebook)
     stubs = {intake.grade_id(c): c for c in before.cells if intake.grade_id(c)}
     cells = {intake.grade_id(c): c for c in notebook.cells if intake.grade_id(c)}
     same = {name for name in stubs if unchanged(cells[name], stubs[name])}
@@ -144,7 +145,30 @@ def grade(task):
     scores = {name: score(cell) for name, cell in cells.items() if graded(cell)}
     publish(task, notebook, scores)
     made = outcome(task, scores, runner.report, remarks, same=same, left=left)
+    made["answers"] = written
     return made | {"outside": True} if runner.outside else made
+
+
+def unreadable(task, reason):
+    """Return the result of a file that is no notebook; its page says so."""
+    notebook = release.read(Path(task["course"], "release"), task["stem"])
+    told = f"No points: your file cannot be read. {reason[:1].upper()}{reason[1:]}"
+    scores = {x: 0 for *_, names, _, _ in task["about"]["exercises"] for x in names}
+    publish(task | {"told": [*task.get("told", ()), told]}, notebook, scores)
+    return outcome(task, {}, {}, [], "unreadable", reason)
+
+
+def answers(notebook):
+    """Return {grade_id: a hash of the answer that it is about, and what follows}."""
+    parts = [([], [])]
+    for cell in notebook.cells:
+        kind, name = intake.role(cell), intake.grade_id(cell)
+        if kind in ("answer", "task"):
+            parts.append(([], []))
+        parts[-1][0].append(name)
+        parts[-1][1].extend([cell.source] * (kind in ("answer", "scratch")))
+    made = [(names, intake.digest("\n".join(texts))) for names, texts in parts]
+    return {name: text for names, text in made for name in names if name}
 
 
 def run(task, notebook, in_place):
@@ -239,6 +263,7 @@ def files(folder, task):
 def publish(task, notebook, scores):
     """Write the graded notebook and the page to where they stay."""
     student, (assignment, stem) = task["student"], place(task["stem"])
+    notebook.metadata["told"] = task.get("told", [])
     made = {"autograded": ("ipynb", nbformat.writes(notebook) + "\n")}
     made["feedback"] = "html", page(stem, notebook, scores)
     for kind, (ending, text) in made.items():

@@ -14,7 +14,7 @@ import mistune
 import nh3
 from latex2mathml.converter import convert
 
-from grading.intake import role, visible
+from grading.intake import visible
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
@@ -92,13 +92,15 @@ def block(text):
 def page(title, notebook, scores, comments=None):
     """Return the page of a graded notebook, safe to open.
 
+    The notebook's metadata may have "told": whose it is, and what else to say first.
     scores: {grade_id: points, None before a person gives some};
     comments: {grade_id: Markdown}.
     """
     marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
     most = sum(x["points"] for x in marks if x.get("grade_id") in scores)
     total = f"{sum(x or 0 for x in scores.values()):g} of {most:g} points"
-    parts = [f"<h1>{escape(title)}</h1><p class='score'>{total}</p>"]
+    told = "<br>".join(map(escape, notebook.metadata.get("told", ())))
+    parts = [f"<h1>{escape(title)}</h1><p>{told}</p><p class='score'>{total}</p>"]
     parts += [part(cell, scores, comments or {}) for cell in notebook.cells]
     head = f"<meta charset='utf-8'><title>{escape(title)}</title>"
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -109,7 +111,7 @@ def page(title, notebook, scores, comments=None):
 
 def part(cell, scores, comments):
     """Return a cell of the page."""
-    kind, mark = role(cell), cell.metadata.get("nbgrader", {})
+    mark = cell.metadata.get("nbgrader", {})
     name = mark.get("grade_id")
     if cell.cell_type == "code":
         shown = block(visible(cell.source).rstrip())
@@ -120,8 +122,8 @@ def part(cell, scores, comments):
         score, points = scores[name] or 0, mark["points"]
         state = "full" if score >= points else "lost"
         label = f"{score:g} of {points:g} points"
-        if kind != "check":
-            state, label = "open", f"{label} (given by a person, 0 until then)"
+        if scores[name] is None:
+            state, label = "open", f"{label} until then: a person must read this"
         shown = f"<div class='{state}'>{shown}<p class='score'>{label}</p></div>"
     if comments.get(name):
         shown += f"<p><b>Comment</b></p>{markdown(comments[name])}"

@@ -12,12 +12,14 @@ import os
 import re
 import statistics
 from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 
 import nbformat
 from alembic.script import ScriptDirectory
 from nbgrader import api
 from nbgrader.preprocessors import SaveCells
+from sqlalchemy import text as sql
 
 from grading import release
 from grading.book import named, place
@@ -25,6 +27,9 @@ from grading.page import page
 
 TOTALS = "student id notebook points maximum needs_manual status"
 COLUMNS = TOTALS.replace("points", "exercise points") + " reason remarks"
+EARLIER = "On an earlier answer: "  # what a comment on another text begins with
+MOST = 20  # names in a line
+ANSWERS = "answer (student, stem, cell, digest, PRIMARY KEY (student, stem, cell))"
 
 
 def version():
@@ -109,9 +114,24 @@ def saved(gradebook):
     return found
 
 
+def absent(result):
+    """Say whether nothing was handed in."""
+    return not result["scores"] and result["rows"][0]["status"] == "missing"
+
+
+def without(results, names):
+    """Say, for each notebook that somebody handed in, who did not."""
+    for stem in sorted({r["stem"] for r in results if not absent(r)}):
+        mine = [r for r in results if r["stem"] == stem and absent(r)]
+        if some := sorted(names[r["student"]] for r in mine):
+            more = f", and {len(some) - MOST} more" * (len(some) > MOST)
+            yield f"{stem}: nothing from {', '.join(some[:MOST])}{more}"
+
+
 def merge(out, course, results, names):
     """Bring the results into out/gradebook.db; grades given by people stay.
 
+    Where the answer is another one than they are about, they need another look.
     What was not handed in gets no submission there, as is nbgrader's way.
     names: of the notebooks, whose cells are saved there first, if they have changed:
     nbgrader takes half a second for each.
@@ -134,21 +154,25 @@ def merge(out, course, results, names):
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
             raise SystemExit(f"{error}: choose another folder with --out") from None
+    results = [result for result in results if not result.get("again")]
     scores = {(r["student"], r["stem"]): r["scores"] for r in results}
-    absent = {
-        (r["student"], r["stem"])
-        for r in results
-        if not r["scores"] and r["rows"][0]["status"] == "missing"
-    }
+    gone = {(r["student"], r["stem"]) for r in results if absent(r)}
     with api.Gradebook(f"sqlite:///{path}") as gradebook:
         db, there = gradebook.db, set()
+        other = answered(db, results)
         for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, names):
             there.add((student, stem))
             auto = scores.get((student, stem), {}).get(cell, 0)
             by_hand = grade.manual_score is not None
-            if (student, stem) in scores and (grade.auto_score != auto or not by_hand):
+            new = grade.auto_score != auto or (student, stem, cell) in other
+            if (student, stem) in scores and (new or not by_hand):
                 grade.auto_score = auto
                 grade.needs_manual_grade = auto is None or by_hand
+        kind = api.Comment, api.Comment
+        for *key, said in every(gradebook, *kind, names) if other else ():
+            text = said.manual_comment
+            if text and tuple(key) in other and not text.startswith(EARLIER):
+                said.manual_comment = EARLIER + text
         known = {student for (student,) in db.query(api.Student.id)}
         db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
         notebooks = {
@@ -156,7 +180,7 @@ def merge(out, course, results, names):
         }
         query = db.query(api.SubmittedAssignment)
         wholes = {(x.student_id, x.assignment_id): x for x in query}
-        for student, name in sorted(scores.keys() - absent - there):
+        for student, name in sorted(scores.keys() - gone - there):
             key = student, notebooks[name].assignment_id
             if key not in wholes:
                 pair = {"student_id": student, "assignment_id": key[1]}
@@ -165,6 +189,22 @@ def merge(out, course, results, names):
             wholes[key].notebooks.append(part)
             db.add(wholes[key])
         db.commit()  # all or nothing
+
+
+def answered(db, results):
+    """Note in the gradebook what the answers are; return the keys of other ones."""
+    db.execute(sql(f"CREATE TABLE IF NOT EXISTS {ANSWERS}"))
+    known = {tuple(key): x for *key, x in db.execute(sql("SELECT * FROM answer"))}
+    now = {
+        (result["student"], result["stem"], cell): digest
+        for result in results
+        for cell, digest in result.get("answers", {}).items()
+    }
+    new = {key: digest for key, digest in now.items() if known.get(key) != digest}
+    fill = sql("INSERT OR REPLACE INTO answer VALUES (:a, :b, :c, :d)")
+    if rows := [dict(zip("abcd", (*k, x), strict=True)) for k, x in new.items()]:
+        db.execute(fill, rows)
+    return new.keys() & known
 
 
 def entry(notebook, scores):
@@ -182,6 +222,7 @@ def entry(notebook, scores):
 def graded(out, results, cells):
     """Put grades that people gave into the rows, and those with comments on the pages.
 
+    A grade that needs another look counts what the program gives.
     cells: {(notebook, exercise): [cell]}.
     """
     grades, said = {}, {}
@@ -197,16 +238,24 @@ def graded(out, results, cells):
             who = result["student"], result["stem"]
             mine = grades.get(who, {})
             given = {name for name, x in mine.items() if x.manual_score is not None}
+            scores = {
+                cell: grade.auto_score if grade.needs_manual_grade else grade.score
+                for cell, grade in mine.items()
+            }
             if result["scores"] and (given or who in said):
-                scores = {cell: grade.score for cell, grade in mine.items()}
                 rewrite(out, *who, scores, said.get(who))
             for row in result["rows"]:
                 names = cells[result["stem"], row["exercise"]]
-                if given & set(names):
-                    scores = [mine[name] for name in names]
-                    row["points"] = sum(grade.score for grade in scores)
-                    row["manual"] = any(grade.needs_manual_grade for grade in scores)
-                    row["status"] = "needs manual" if row["manual"] else "graded"
+                own = [mine[name] for name in names if name in given]
+                again = [grade for grade in own if grade.needs_manual_grade]
+                if not own or (again and not result["scores"]):  # nothing to look at
+                    continue
+                row["points"] = sum(scores[name] or 0 for name in names)
+                row["manual"] = any(mine[x].needs_manual_grade for x in names)
+                row["status"] = "needs manual" if row["manual"] else "graded"
+                if again:
+                    gave = sum(grade.score for grade in again)
+                    row["reason"] = f"changed since a person gave {gave:g}"
 
 
 def rewrite(out, student, name, scores, comments):
@@ -223,7 +272,7 @@ def counted(rows):
 
 
 def tables(out, results, cells, people, released):
-    """Write tables, summary and people's grades.
+    """Write tables, summary and people's grades; return what to tell.
 
     people: {id: [the learner's name, what the roster calls the learner]};
     released: {notebook: its weight, None for its points}, what counts.
@@ -232,6 +281,7 @@ def tables(out, results, cells, people, released):
     for name in released:  # formgrader looks for these
         Path(out, "source", place(name)[0]).mkdir(parents=True, exist_ok=True)
     lines, totals = [COLUMNS.split()], [TOTALS.split()]
+    told, waiting = [], Counter()
     results = sorted(results, key=lambda r: (people[r["student"]], r["stem"]))
     for result in results:
         who = [*people[result["student"]], result["stem"]]
@@ -240,14 +290,37 @@ def tables(out, results, cells, people, released):
             cells = [row["exercise"], f"{row['points']:g}", f"{row['maximum']:g}"]
             manual = "yes" if row["manual"] else "no"
             lines.append([*who, *cells, manual, row["status"], row["reason"], remarks])
+            if row["manual"] and row["reason"]:
+                told.append(f"{who[0]}: {who[2]}, {row['exercise']}: {row['reason']}")
         sums = [f"{sum(row[k] for row in rows):g}" for k in ("points", "maximum")]
         manual = "yes" if any(row["manual"] for row in rows) else "no"
+        waiting[result["stem"]] += manual == "yes"
         text = ", ".join(f"{count} {state}" for state, count in counted(rows))
         totals.append([*who, *sums, manual, text])
     write(Path(out, "grades.csv"), table(lines))
+    told += moved(Path(out, "totals.csv"), totals)
     write(Path(out, "totals.csv"), table(totals))
     write(Path(out, "course.csv"), table(course(results, people, released)))
     write(Path(out, "summary.md"), summary(results))
+    wait = "wait for a person to grade texts: so far without them"
+    return [*told, *(f"{stem}: {n} {wait}" for stem, n in waiting.items() if n)]
+
+
+def moved(path, totals):
+    """Return whose points are others than a table says, of what was handed in."""
+    if not path.exists():
+        return []
+    key = itemgetter("student", "id", "notebook")
+    lines = path.read_text("utf-8").splitlines()
+    old = {key(row): row for row in csv.DictReader(lines)}
+    now = [dict(zip(totals[0], map(safe, row), strict=True)) for row in totals[1:]]
+    pairs = [(old[key(row)], row) for row in now if key(row) in old]
+    told = [
+        f"{a['student']}: {a['notebook']}: {a['points']} -> {b['points']}"
+        for a, b in pairs
+        if a["points"] != b["points"] and not re.fullmatch(r"\d+ missing", a["status"])
+    ]
+    return ["Points changed: " + ("; ".join(told) or "nobody's")]
 
 
 def course(results, people, released):

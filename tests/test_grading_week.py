@@ -960,3 +960,148 @@ def test_a_check_that_was_mended_reaches_the_gradebook(tmp_path):
 def test_what_a_person_writes_keeps_its_numbers_and_no_dead_links():
     shown = page.markdown("3. third\n4. fourth\n\n[a](../x.ipynb) [b](https://x.org)")
     assert '<ol start="3">' in shown and "../x" not in shown and "x.org" in shown
+
+
+def by_hand(folder, cell, points=None, comment=None):
+    """Do what a person does in Formgrader: points, a comment; no points: a tick."""
+    with api.Gradebook(f"sqlite:///{folder}/grades/gradebook.db") as gradebook:
+        for kind in (api.Grade, api.Comment):
+            for one in gradebook.db.query(kind).all():
+                if one.name == cell and kind is api.Comment and comment:
+                    one.manual_comment = comment
+                elif one.name == cell and kind is api.Grade:
+                    one.manual_score = one.manual_score if points is None else points
+                    one.needs_manual_grade = False
+        gradebook.db.commit()
+
+
+def exported(folder, *words):
+    call = [sys.executable, "-m", "grading", "export", folder / "grades", *words]
+    call += ["--source", folder / "source"]
+    run = subprocess.run([*map(str, call)], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def roots(folder, who, why, name="roots", root="def root(x):\n    return x**0.5"):
+    cells = [*ROOTS[:2], nbformat.from_dict(ROOTS[2] | {"source": why})]
+    cells[0] = answer("root", root)
+    write(folder / "submitted" / who / name / f"{name}.ipynb", cells)
+
+
+def shown(folder, who):
+    path = folder / "grades/feedback" / intake.identity(who) / "roots/roots.html"
+    return path.read_text("utf-8")
+
+
+def test_points_on_an_answer_that_was_changed_wait_for_another_look(tmp_path):
+    write(tmp_path / "source" / "roots" / "roots.ipynb", ROOTS)
+
+    def row(who="Ada"):
+        found = {r["student"]: r for r in rows(tmp_path) if r["exercise"] == "why"}
+        return [found[who][key] for key in ("points", "status", "needs_manual")]
+
+    for who in ("Ada", "Wei"):
+        roots(tmp_path, who, "Since 3 times 3 is 9.")
+    result, said = grade(tmp_path)
+    assert row() == ["0", "needs manual", "yes"], said
+    assert "roots: 2 wait for a person" in said
+    assert "until then" in shown(tmp_path, "Ada")
+    by_hand(tmp_path, "why", 1, "Well put.")
+    assert "wait" not in exported(tmp_path)
+    assert row() == ["1", "graded", "no"]
+    assert "until then" not in shown(tmp_path, "Ada")
+    roots(tmp_path, "Ada", "I do not know.")
+    for _ in range(2):  # and grading again does not forget it
+        result, said = grade(tmp_path)
+        assert row() == ["0", "needs manual", "yes"] and row("Wei")[0] == "1"
+        assert "Ada: roots, why: changed since a person gave 1" in said
+        assert "Wei:" not in said
+    assert "Ada: roots, why: changed since a person gave 1" in exported(tmp_path)
+    page = shown(tmp_path, "Ada")
+    assert "do not know" in page and "until then" in page
+    assert "On an earlier answer: Well put." in page
+    by_hand(tmp_path, "why", 0.5)
+    exported(tmp_path)
+    result, said = grade(tmp_path)
+    assert row() == ["0.5", "graded", "no"] and "changed since" not in said
+    roots(tmp_path, "Ada", "I know.", root="def root(x):\n    return pow(x, 0.5)")
+    roots(tmp_path, "Wei", "Since 3 times 3 is 9.", root="def root(x):\n    return 3")
+    result, said = grade(tmp_path)
+    assert row() == ["0", "needs manual", "yes"], "the second time, too"
+    assert shown(tmp_path, "Ada").count("On an earlier answer") == 1
+    assert row("Wei") == ["0.5", "graded", "no"], "another answer says nothing of this"
+
+
+def test_a_week_of_a_class_says_what_a_person_must_know(tmp_path):
+    for name in ("roots", "later"):
+        write(tmp_path / "source" / name / f"{name}.ipynb", ROOTS)
+    for who in ("Ada", "Wei", "Alan"):
+        roots(tmp_path, who, "Since 3 times 3 is 9.")
+    stub = "def root(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+    roots(tmp_path, "Bo", "YOUR ANSWER HERE", root=stub)
+    for name in ("rows", "03_three_stages"):  # of other sources
+        roots(tmp_path, "Ada", "Because.", name)
+    ledger = "student,stem,system,place,late,sha256\nAda,rows,canvas,x,,y\n"
+    (tmp_path / "submitted" / ".collected.csv").write_text(ledger)
+    broken = tmp_path / "submitted" / "Alan" / "roots" / "roots.ipynb"
+    broken.write_text('{"cells": [')
+    endless = "def root(x):\n    while True:\n        pass"
+    roots(tmp_path, "Wei", "So.", root=endless)
+    (tmp_path / "roster").write_text("Ada\nWei\nAlan\nBo\nEve\n")
+    options = "--roster", str(tmp_path / "roster"), "--cpu", "2"
+    path = tmp_path / "secret.txt"
+    for text, reason in (None, "No such file"), ("\n", "secret.txt: write a line"):
+        if text:
+            path.write_text(text)
+        result, said = grade(tmp_path, *options, "--seed", str(path))
+        assert result == 2 and reason in said and "nobody guesses" in said
+        assert "Traceback" not in said
+    path.write_text("a line")
+    options = *options, "--seed", str(path)
+    result, said = grade(tmp_path, *options)
+    assert "4 to grade" in said and "Points changed" not in said
+    assert result == 1 and "Eve is on the roster and handed in nothing" in said
+    assert not any(row["remarks"] for row in rows(tmp_path)), rows(tmp_path)
+    page = shown(tmp_path, "Alan")
+    assert "cannot be read. The file is not JSON" in page and "Alan<br>" in page
+    assert "0 of 2 points" in page
+    assert "is there an endless loop?" in shown(tmp_path, "Wei")
+    assert "Wei<br>your file as of 20" in shown(tmp_path, "Wei")
+    exported(tmp_path, "--csv")
+    with open(tmp_path / "grades" / "points.csv", newline="") as file:
+        points = {row["Student"]: row["roots"] for row in csv.DictReader(file)}
+    assert points == {"Ada": "1", "Alan": "0", "Bo": "0", "Eve": "", "Wei": "0"}
+    roots(tmp_path, "Ada", "Since 3 times 3 is 9.", "later")
+    roots(tmp_path, "Eve", "So.", "later")
+    result, said = grade(tmp_path, *options)
+    assert result == 0 and "Points changed: nobody's" in said
+    assert "later: nothing from Alan, Bo, Wei" in said
+    assert "roots: nothing from Eve" in said
+    assert "later: 2 wait for a person" in said and "roots: 2 wait" in said
+    cells = [nbformat.from_dict(x) for x in ROOTS]
+    cells[1].source = cells[1].source.replace("root(9) == 3", "root(9) == 4 or 1 / 0")
+    write(tmp_path / "source" / "roots" / "roots.ipynb", cells)
+    result, said = grade(tmp_path, *options)
+    assert "Points changed: Ada: roots: 1 -> 0\n" in said
+
+
+def test_the_points_of_each_exercise_are_listed(tmp_path):
+    write(tmp_path / "source" / "roots" / "roots.ipynb", ROOTS)
+    call = [sys.executable, "-m", "grading", "points", "--source", tmp_path / "source"]
+    run = subprocess.run([*map(str, call)], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "roots 2\n", run.stderr
+
+
+def test_too_few_answers_to_try_are_told(tmp_path):
+    path = tmp_path / "source" / "roots" / "roots.ipynb"
+    write(path, ROOTS)
+    text = "# %% root wrong: halves\ndef root(x):\n    return x / 2\n"
+    path.with_suffix(".py").write_text(text)
+    assert (
+        "root: 0 right and 1 wrong answers: two and three are better" in tried(path)[1]
+    )
+    for kind, source in [("wrong", "9"), ("wrong", "x")] + [("right", "x**0.5")] * 2:
+        text += f"# %% root {kind}: {source}\ndef root(x):\n    return {source}\n"
+    path.with_suffix(".py").write_text(text)
+    assert "are better" not in tried(path)[1]
