@@ -92,7 +92,7 @@ check: $(VENV)/.ready ## test one notebook and what belongs to it: make check NB
 exercises: $(VENV)/.ready ## derive exercises/ from solutions/; your own into release/: make exercises SOURCE=mine
 	@$(PY) -m tools.exercises $(if $(SOURCE),release --source $(SOURCE))
 
-grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--seed FILE --roster FILE"
+grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--only NAME --roster FILE --seed FILE"
 	@OMP_NUM_THREADS=1 $(PY) -m grading submitted --out grades $(GRADE)
 
 redteam: $(VENV)/.ready ## try the grader with hostile, broken and unusual submissions

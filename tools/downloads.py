@@ -81,7 +81,8 @@ The notebooks of the book, and its package. In this folder, with Python 3.11 or 
 (On Windows `py` for `python3`, and `.venv\\Scripts\\` for `.venv/bin/`. On Linux this
 leaves out some gigabytes of CUDA: `.venv/bin/pip install uv`, and then
 `.venv/bin/uv pip install --torch-backend cpu ./{wheel} jupyterlab`.)
-Then open `chapters/`. On Colab, Kaggle or in VS Code the first cell says what to do.
+Then open `chapters/`; exercises to hand in are in `exercises/`. On Colab, Kaggle or in
+VS Code the first cell says what to do.
 """
 
 
