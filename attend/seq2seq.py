@@ -49,10 +49,10 @@ class WithoutAttention(nn.Module):
         return C, state[None]  # an axis more: nn.GRU may have several layers
 
     def step(self, C, state, words):
-        """Go on by T words (B, T) → logits (B, T, target words), None, last state."""
+        """Do T steps: words (B, T) → logits (B, T, target words), None, last state."""
         repeated = C[:, None].expand(-1, words.shape[1], -1)  # (B, T, D)
         inputs = torch.cat([self.embedding(words), repeated], dim=-1)  # (B, T, 2D)
-        states, last = self.gru(inputs, state)  # s after each word, s after the last
+        states, last = self.gru(inputs, state)  # s of all T steps, s of the last
         combined = torch.tanh(self.combine(torch.cat([repeated, states], dim=-1)))
         return self.output(combined), None, last
 
@@ -88,7 +88,7 @@ class WithAttention(nn.Module):
         return (states, states), torch.tanh(self.first(C))[None]
 
     def step(self, memory, state, words):
-        """Go on by T words (B, T) → logits (B, T, target words), weights, state."""
+        """Do T steps: words (B, T) → logits (B, T, target words), weights, state."""
         K, V = memory
         Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
         combined, weights = self.attention(Q, K, V)  # [context; Q] W_c, (B, T, S)
