@@ -101,10 +101,7 @@ class TransformerEncoder(nn.Module):
 
 
 class TransformerDecoder(nn.Module):
-    """Write a sentence: words (B, T), memory (B, S, D) → X (B, T, D) and weights.
-
-    The weights (B, T, S) are those of the last layer, the mean of its heads.
-    """
+    """Write: words (B, T), memory (B, S, D) → X (B, T, D), weights (B, T, S)."""
 
     def __init__(self, words, width, heads, layers):
         super().__init__()
