@@ -24,7 +24,7 @@ from attend.transformer import EncoderLayer, RotaryAttention
 class DecoderOnly(nn.Module):
     """Predict each next word, with one stack of layers and a causal mask.
 
-    words (B, L) → logits (B, L, vocabulary): row i scores what may follow word i.
+    words (B, L) → logits (B, L, vocabulary): place i scores what may follow word i.
     """
 
     def __init__(self, vocabulary_size, width=64, heads=4, layers=3):
@@ -35,7 +35,7 @@ class DecoderOnly(nn.Module):
 
     def forward(self, words):
         X = self.embedding(words)  # (B, L, D)
-        X = X + sinusoidal_positions(*X.shape[1:])  # a row for each place: (L, D)
+        X = X + sinusoidal_positions(*X.shape[1:])  # a vector for each place: (L, D)
         for layer in self.layers:
             X = layer(X, causal_mask(words.shape[1]))  # new: an encoder layer, masked
         return self.output(self.norm(X))
