@@ -326,9 +326,6 @@ def wide():
     """The dear corners of the frontier."""
     runs = [plain(s, 62, **LONG) for s in range(3)]
     runs += [plain(s, 256) for s in range(3)]
-    for many in (10_000, 90_000):
-        runs += [plain(s, 128, pairs=many) for s in range(3)]
-        runs += [attending(s, 64, pairs=many) for s in range(3)]
     runs += [plain(s, 128, **LONG) for s in (1, 2)]
     runs += [plain(0, 512, tokens=int(1.2 * M))]
     runs += [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
@@ -349,13 +346,12 @@ def narrow():
 
 
 def pairs():
-    """Fewer sentences than usual, with half the training."""
-    half = {"tokens": training.TOKENS // 2}
+    """Fewer and more sentences, with the usual training."""
     return [
-        model(seed, pairs=n, **half)
-        for seed in range(3)
-        for n in (1_000, 3_000, 10_000)
-        for model in (attending, plain)
+        run
+        for s in range(3)
+        for n in (10_000, 90_000)
+        for run in (attending(s, 64, pairs=n), plain(s, 128, pairs=n))
     ]
 
 
