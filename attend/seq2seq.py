@@ -172,7 +172,7 @@ class OneVector(nn.Module):
 
 
 def loss_of_answer(model, source, target, *_):  # *_: settings for decoders
-    """Mean cross-entropy of a word: source (B, S), target BOS word EOS."""
+    """Mean cross-entropy of a word, base e: source (B, S), target BOS word EOS."""
     logits, _ = model(source)
     return F.cross_entropy(logits, target[:, 1])
 
