@@ -682,7 +682,7 @@ def test_words_in_a_cells_output_follow_the_theme(site, new_tab):
 
 def test_comforts_of_a_chapter(site, tab):
     tab.goto(f"{site}/chapters/02_queries_keys_values.html", wait_until="load")
-    assert "minutes to read" in tab.locator(".reading-time").inner_text()
+    assert "minutes to read" in tab.locator(".reading-time").first.inner_text()
     assert tab.locator("button.copybtn").count() > 5
     assert tab.locator("a[href$='02_queries_keys_values.ipynb']").count()
     near = tab.locator(".prev-next-footer")

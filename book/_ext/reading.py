@@ -3,8 +3,8 @@
 - Chapters: the questions of `book/quizzes/<stem>.yml` stand before "Exercises", or
   where there is no such section before "You can now".
 - What a *Predict* question asks for is covered until the reader opens it.
-- Chapters and solutions: an estimated reading time below the title; folded cells that
-  stand together are one.
+- Chapters and solutions: an estimated reading time below the title, and the closer
+  look's at its own head; folded cells that stand together are one.
 - Outputs that differ from machine to machine say so.
 - One's way: from chapter to chapter, with exercises and solutions beside it; a chapter
   lists the glossary's terms that it builds.
@@ -81,6 +81,9 @@ VARIES = (
 )
 TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL)
 OFF_MAP = ":not(.map, .map *)"
+BASE = re.compile(  # most of the code's words, in its base colour without a span, too
+    r'<span class="[npw]">([^<]*)</span>'
+)
 WORDS = re.compile("[\u4e00-\u9fff]{3,}|[^\\W\\d_\u2e80-\u9fff]{4,}")
 FORMULA = re.compile(  # in a line, with what must not stand on another line
     r'[(“‘]*<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”…]+'
@@ -556,15 +559,17 @@ def minutes(tree, pace=1.0):
     return max(1, round((words / 80 + lines / 9) / pace + 0.75 * figures))
 
 
-def reading_time(body):
-    """Return what stands below the title: the main path's minutes, and the rest's."""
+def say_minutes(body):
+    """Print what the main path takes below the title, the closer look's at its head."""
     tree = parser.fromstring(body)
-    closer = 0
+    line = '\n<p class="reading-time">{} minutes{}</p>'
     for section in tree.xpath("//section[@id='a-closer-look']"):
-        closer = minutes(section, pace=0.8)  # it is denser
+        closer = line.format(minutes(section, pace=0.8), "")  # it is denser
+        heading = re.compile(r'(<section id="a-closer-look">\s*<h2>.*?</h2>)')
+        body = heading.sub(rf"\1{closer}", body)
         section.drop_tree()
-    more = f", its closer look {closer} more" if closer else ""
-    return f'<p class="reading-time">{minutes(tree)} minutes to read{more}</p>'
+    main = line.format(minutes(tree), " to read")
+    return body.replace("</h1>", f"</h1>{main}", 1)
 
 
 def finish_page(app, pagename, templatename, context, doctree):
@@ -601,6 +606,7 @@ def finish_page(app, pagename, templatename, context, doctree):
         r'width="\1" height="\2" loading="lazy"',  # its place is known: nothing jumps
         body,
     )
+    body = BASE.sub(r"\1", body)
     body = FOLD.sub(r'<span class="\1 admonition-title">\2</span>', body)
     body = FORMULA.sub(r'<span class="whole">\g<0></span>', body)
     microscope = re.compile('<figure class="microscope">.*?</figure>', re.DOTALL)
@@ -608,7 +614,7 @@ def finish_page(app, pagename, templatename, context, doctree):
     for role in (' role="doc-biblioentry"', ' role="list"'):  # one is deprecated, the
         body = body.replace(role, "")  # other unfulfilled
     if doctree and pagename.startswith(("chapters/", "solutions/")):
-        body = body.replace("</h1>", f"</h1>\n{reading_time(body)}", 1)
+        body = say_minutes(body)
     if doctree:
         body = link_companions(app, pagename, body)
         lead_on(app, pagename, context)
