@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 class WithoutAttention(nn.Module):
     """Translate through one vector C, the same at every step (Cho et al., 2014).
 
-    source (B, S), words (B, T) → logits (B, T, target words), None: no weights yet.
+    source (B, S), words (B, T) → logits (B, T, target_words), None: no weights yet.
     """
 
     def __init__(self, source_words, target_words, width=62):
@@ -46,10 +46,10 @@ class WithoutAttention(nn.Module):
         """Encode: source (B, S) → C (B, D), the decoder's first state (1, B, D)."""
         _, C = self.encoder(source)
         state = torch.tanh(self.first(C))
-        return C, state[None]  # an axis more: nn.GRU may have several layers
+        return C, state[None]  # nn.GRU wants an axis of layers, here 1
 
     def step(self, C, state, words):
-        """Do T steps: words (B, T) → logits (B, T, target words), None, last state."""
+        """Do T steps: words (B, T) → logits (B, T, target_words), None, last state."""
         repeated = C[:, None].expand(-1, words.shape[1], -1)  # (B, T, D)
         inputs = torch.cat([self.embedding(words), repeated], dim=-1)  # (B, T, 2D)
         states, last = self.gru(inputs, state)  # s of all T steps, s of the last
@@ -69,7 +69,7 @@ class WithAttention(nn.Module):
     """Translate with a context of its own for every step (Luong et al., 2015).
 
     Keys and values are the encoder's states; the score is additive by default.
-    source (B, S), words (B, T) → logits (B, T, target words), weights (B, T, S).
+    source (B, S), words (B, T) → logits (B, T, target_words), weights (B, T, S).
     """
 
     def __init__(self, source_words, target_words, width=64, score=None):
@@ -88,10 +88,10 @@ class WithAttention(nn.Module):
         return (states, states), torch.tanh(self.first(C))[None]
 
     def step(self, memory, state, words):
-        """Do T steps: words (B, T) → logits (B, T, target words), weights, state."""
+        """Do T steps: words (B, T) → logits (B, T, target_words), weights, state."""
         K, V = memory
         Q, state = self.gru(self.embedding(words), state)  # (B, T, D)
-        combined, weights = self.attention(Q, K, V)  # [context; Q] W_c, (B, T, S)
+        combined, weights = self.attention(Q, K, V)  # (B, T, D), (B, T, S)
         return self.output(torch.tanh(combined)), weights, state
 
     def forward(self, source, words):
@@ -153,7 +153,7 @@ class Pooling(nn.Module):
 
     def forward(self, source):
         h, _ = self.encoder(source)  # (B, S, D)
-        # the same query (1, D) meets the states of every source of the batch
+        # (1, D) and (B, S, D) give weights (B, 1, S)
         logits, weights = self.attention(self.query, h, h)
         return logits[:, 0], weights[:, 0]  # (B, 1, classes) → (B, classes)
 
