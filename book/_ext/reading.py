@@ -6,8 +6,8 @@
 - Chapters and solutions: an estimated reading time below the title, and the closer
   look's at its own head; folded cells that stand together are one.
 - Outputs that differ from machine to machine say so.
-- One's way: from chapter to chapter, with exercises and solutions beside it; a chapter
-  lists the glossary's terms that it builds.
+- One's way: from chapter to chapter, with exercises and solutions beside it; main path
+  and closer look each list the glossary's terms that they build.
 - `{from-notebook} path cell-id` shows the HTML output of a notebook's cell elsewhere.
 - A wide figure pans on a phone; a heat map with numbers is followed by its table.
 - In the dark a figure's words and lines are light; its heat maps keep their colours.
@@ -23,6 +23,7 @@ import gc
 import hashlib
 import html
 import json
+import logging
 import re
 import sys
 import zlib
@@ -41,6 +42,7 @@ from sphinx.search.en import SearchEnglish
 from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).parent
+logging.getLogger("fontTools").setLevel("WARNING")  # 71 lines of a build
 sys.path.append(str(HERE.parents[1]))  # the repository
 
 from tools import downloads  # noqa: E402
@@ -263,34 +265,31 @@ def mark_what_varies(app, doctree, docname):
 def list_terms(app, doctree, docname):
     """Let a main path end with the chapter's terms, in English and Chinese.
 
-    Those that only the closer look uses come last, and it says so.
+    Those that only the closer look uses stand at the end of that.
     """
     glossary = Path(app.srcdir, "book", "glossary.md").read_text(encoding="utf-8")
     places = app.env.get_domain("std").objects
-    sections = list(doctree.findall(nodes.section))
+    sections = {s["ids"][0]: s for s in doctree.findall(nodes.section)}
+    end, closer = sections.get("you-can-now"), sections.get("a-closer-look")
     main = doctree.astext().lower()
-    for section in sections:
-        if {"a-closer-look", "sources"} & set(section["ids"]):
-            main = main.replace(section.astext().lower(), "")
-    line = nodes.paragraph(classes=["terms"])
-    groups = (True, "Terms of this chapter: "), (False, "In its closer look: ")
-    for wanted, named in groups:
-        named = f". {named}" if len(line) else named
-        for term, chinese, chapter in TAUGHT.findall(glossary):
-            known = chapter == docname and ("term", term) in places
-            if not known or (term.lower() in main) != wanted:
-                continue
-            page, anchor = places["term", term]
-            uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
-            line += nodes.Text(named)
-            line += nodes.reference("", term, refuri=uri, internal=True)
-            line += nodes.Text(f" {chinese}")
-            named = ", "
-    if len(line):
-        line += nodes.Text(".")
-    for section in sections:
-        if "you-can-now" in section["ids"] and len(line):
-            section += line
+    for name in {"a-closer-look", "sources"} & set(sections):
+        main = main.replace(sections[name].astext().lower(), "")
+    lines = {True: nodes.paragraph(classes=["terms"])}
+    lines[False] = nodes.paragraph(classes=["terms"]) if closer else lines[True]
+    for term, chinese, chapter in TAUGHT.findall(glossary):
+        if chapter != docname or ("term", term) not in places:
+            continue
+        page, anchor = places["term", term]
+        uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
+        line = lines[term.lower() in main]
+        line += nodes.Text(", " if len(line) else "Terms: ")
+        line += nodes.reference("", term, refuri=uri, internal=True)
+        line += nodes.Text(f" {chinese}")
+    for line, section in ((lines[True], end), (lines[False], closer)):
+        if section and len(line):
+            parts = [part for part in section if isinstance(part, nodes.section)]
+            line += nodes.Text(".")
+            (parts or [section])[-1].append(line)
 
 
 def way(app):

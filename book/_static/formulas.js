@@ -1,8 +1,8 @@
-// Formulas are set when they come near the screen, so that a page can be read at once.
-// MathJax is fetched with the first of them. All others follow, a few at a time, as soon
-// as the reader does anything: one who prints the page has moved a mouse or pressed a key.
+// Formulas are set when they come on the screen, so that a page can be read at once.
+// MathJax is fetched with the first of them, and measures the page's font there: at each
+// formula, that would lay out the whole page anew. All others follow, a few at a time, as
+// soon as the reader does anything: one who prints has moved a mouse or pressed a key.
 {
-  const NEAR = "400px 0px";
   const AT_ONCE = 5;
   const place = document.currentScript.dataset.mathjax;
   const unset = new Set();
@@ -15,10 +15,21 @@
       globalThis.MathJax = { ...globalThis.MathJax, startup: { typeset: false } };
       const script = document.createElement("script");
       script.src = place;
-      script.onload = () => MathJax.startup.promise.then(resolve);
+      script.onload = () => MathJax.startup.promise.then(measureOnce).then(resolve);
       document.head.append(script);
     });
     return loaded;
+  }
+
+  function measureOnce() {
+    const { output } = MathJax.startup;
+    const measure = output.getMetricMaps.bind(output);
+    const known = []; // of a formula in a line, of one on lines of its own
+    output.getMetricMaps = (page) => {
+      if ([...page.math].some((formula) => !known[+formula.display]))
+        for (const [kind, found] of measure(page).entries()) known[kind] ??= [...found.values()][0];
+      return known.map((metrics) => ({ get: () => metrics }));
+    };
   }
 
   async function work() {
@@ -44,13 +55,10 @@
   }
 
   addEventListener("DOMContentLoaded", () => {
-    const seen = new IntersectionObserver(
-      (entries) => {
-        const near = entries.filter((entry) => entry.isIntersecting && unset.has(entry.target));
-        if (near.length) set(near.map((entry) => entry.target));
-      },
-      { rootMargin: NEAR },
-    );
+    const seen = new IntersectionObserver((entries) => {
+      const near = entries.filter((entry) => entry.isIntersecting && unset.has(entry.target));
+      if (near.length) set(near.map((entry) => entry.target));
+    });
     for (const formula of document.querySelectorAll(".bd-article .math")) {
       unset.add(formula);
       seen.observe(formula);
