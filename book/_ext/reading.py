@@ -564,7 +564,7 @@ def say_minutes(body):
     line = '\n<p class="reading-time">{} minutes{}</p>'
     for section in tree.xpath("//section[@id='a-closer-look']"):
         closer = line.format(minutes(section, pace=0.8), "")  # it is denser
-        heading = re.compile(r'(<section id="a-closer-look">\s*<h2>.*?</h2>)')
+        heading = re.compile(r'(<section id="a-closer-look">.*?</h2>)', re.DOTALL)
         body = heading.sub(rf"\1{closer}", body)
         section.drop_tree()
     main = line.format(minutes(tree), " to read")
