@@ -5,6 +5,7 @@ WORKERS ?= 3
 PORT ?= 8000
 NB ?=
 GRADE ?=
+OUT ?= grades
 PARTS ?=
 LAB ?=
 T ?=
@@ -20,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf figures slides exam student student-book serve test speed experiments bench notebooks lab run check exercises grade redteam real-data real-models release links lock format clean
+.PHONY: help book pdf figures slides exam student student-book serve test speed experiments bench notebooks lab run check exercises grade texts redteam real-data real-models release links lock format clean
 
 help: ## this list
 	@echo "Learning to Attend: what you can make"
@@ -94,6 +95,11 @@ exercises: $(VENV)/.ready ## derive exercises/ from solutions/; your own into re
 
 grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--only NAME --roster FILE --seed FILE"
 	@OMP_NUM_THREADS=1 $(PY) -m grading submitted --out grades $(GRADE)
+
+texts: $(VENV)/.ready ## grade texts in the browser (Formgrader): make texts, or make texts OUT=grades_mine
+	@cd "$(OUT)" && "$(CURDIR)/$(PY)" -m jupyter_server -y --log-level=ERROR $(if $(filter 0,$(shell id -u)),--allow-root) \
+	  --ServerApp.default_url=/formgrader/gradebook --ServerApp.open_browser=True --Exchange.root=. \
+	  --ServerApp.jpserver_extensions="{'nbgrader.server_extensions.formgrader': True}"
 
 redteam: $(VENV)/.ready ## try the grader with hostile, broken and unusual submissions
 	@OMP_NUM_THREADS=1 REDTEAM=all $(PY) -m pytest -n $(JOBS) -q -rs tests/redteam tests/test_grading.py

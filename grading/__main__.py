@@ -10,8 +10,8 @@
 
 What was graded before and has not changed is not graded again. What --only names is
 kept in the folder of results, with its weight: the tables are about that alone, in
-later runs, too. The exit code is 1 when the roster and the results differ, 2 when
-nothing could be graded.
+later runs, too. So are --roster and --seed. The exit code is 1 when a folder is
+nobody's or something could not be graded this time, 2 when nothing could be.
 """
 
 import argparse
@@ -46,8 +46,9 @@ def arguments():
     only = "this notebook or assignment counts, so much (repeat)"
     add("--only", action="append", default=[], metavar="NAME[=WEIGHT]", help=only)
     roster = "a CSV as an LMS exports it, or names of folders (after a tab: an ID)"
-    add("--roster", type=Path, help=roster)
-    add("--seed", type=Path, metavar="FILE", help="a file with the secret seed")
+    whole = {"type": os.path.abspath, "metavar": "FILE"}
+    add("--roster", help=roster, **whole)
+    add("--seed", help="a file with the secret seed", **whole)
     when = datetime.fromisoformat
     add("--due", metavar="WHEN", type=when, help="say what came later")
     add("--jobs", type=int, default=os.cpu_count(), help="submissions at a time")
@@ -57,7 +58,7 @@ def arguments():
     add("--scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
     add("--unsafe", action="store_true", help="run learners' code without a sandbox")
     kinds = {"dest": "kinds", "default": [], "action": "append_const"}
-    for kind in ("canvas", "moodle", "csv"):
+    for kind in ("canvas", "moodle"):
         add(f"--{kind}", const=kind, help="export: this gradebook, too", **kinds)
     add("--title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
     return parser.parse_args()
@@ -99,10 +100,8 @@ def tasks(options, found, every, about, common):
             task["key"] = digest(data, sources[stem], about[stem]["handed"], version)
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
-                count = len(paths[stem])
                 used = intake.shown(os.path.basename(task["path"]))
-                task["remarks"].append(f"{count} attempts; {used} counts")
-                keep(options.out, task, paths[stem])
+                task["remarks"].append(f"{len(paths[stem])} attempts; {used} counts")
             if task["path"]:
                 when = datetime.fromtimestamp(os.lstat(task["path"]).st_mtime)
                 file = f"your file as of {when:%Y-%m-%d %H:%M}"
@@ -116,16 +115,6 @@ def lateness(path, due):
     seconds = os.lstat(path).st_mtime - due.timestamp() if path and due else 0
     hours, minutes = divmod(int(seconds) // 60, 60)
     return f"late by {hours} h {minutes} min" if seconds > 0 else ""
-
-
-def keep(out, task, paths):
-    """Keep every attempt, under names of our own."""
-    for number, path in enumerate(paths, 1):
-        folder, name = place(task["stem"])
-        folder = "" if folder == name else folder
-        target = out / "attempts" / task["student"] / folder / f"{name}-{number}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(bytes_of(path))
 
 
 def secret(path):
@@ -233,6 +222,9 @@ def grade(options, work):
     log, known = out / "results.jsonl", out / "course.json"
     kept = json.loads(known.read_text("utf-8")) if known.exists() else {}
     only, ids = chosen(options, every, kept.get("counts", {})), kept.get("ids", {})
+    options.roster, options.seed = (
+        getattr(options, name) or kept.get(name) for name in ("roster", "seed")
+    )
     counts = only or dict.fromkeys(every)
     if not counts:
         refuse(f"There is no exercise in {options.source}.")
@@ -275,7 +267,7 @@ def grade(options, work):
     before, results, fresh, todo = report.recorded(log), [], [], []
     ids |= {intake.identity(x): number for x, number in roster.items() if number}
     people = {key: [name, ids.get(key) or key] for key, name in names.items()}
-    kept = {"counts": only, "ids": ids}
+    kept = {"counts": only, "ids": ids, "roster": options.roster, "seed": options.seed}
     for path, data in ((out / "students.json", names), (known, kept)):
         text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False)
         report.write(path, text)
@@ -301,10 +293,8 @@ def grade(options, work):
             report.record(file, result)
             results.append(result)
             if (tty := sys.stderr.isatty()) or number % 10 == 0:
-                end = "" if tty else "\n"
-                print(
-                    f"\r{number} of {len(todo)}", end=end, file=sys.stderr, flush=True
-                )
+                told = f"\r{number} of {len(todo)}" + "\n" * (not tty)
+                print(told, end="", file=sys.stderr, flush=True)
     report.merge(out, course, results, counts)
     remarks += [f"{intake.shown(x)} is not on the roster" for x in strangers]
     nothing = "is on the roster and handed in nothing"
@@ -318,7 +308,7 @@ def grade(options, work):
         print(f"{open_} could not be graded: the same command tries again")
     print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
     complete = len(results) == len(found) * len(counts)
-    return 1 if strangers or absent or open_ or not complete else 0
+    return 1 if strangers or open_ or not complete else 0
 
 
 if __name__ == "__main__":

@@ -73,9 +73,8 @@ def trials(path, options, work, library):
     for number, (trial, notebook) in enumerate(made.items()):
         file = Path(work, f"{number}.ipynb")
         nbformat.write(notebook, file)
-        task = {"student": trial, "path": str(file), "limits": limits}
+        task = {"student": f"trial-{number}", "path": str(file), "limits": limits}
         todo.append(common | task | {"lenient": trial == "hidden tests"})
-        todo[-1]["student"] = f"trial-{number}"
     names = {task["student"]: trial for task, trial in zip(todo, made, strict=True)}
     results = {names[r["student"]]: r for r in pool.run(todo, options)}
     return {trial: results[trial] for trial in made}, about[name], handed

@@ -13,6 +13,7 @@ them; columns as in Canvas's gradebook and Moodle's exports, in English.
 """
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import io
@@ -53,8 +54,11 @@ def members(source):
             raise Refused(f"{source}: not a zip file ({error})") from None
         for info in packed.infolist():
             if not info.is_dir():
-                when = time.mktime((*info.date_time, 0, 0, -1))
-                yield PurePosixPath(info.filename), when, (packed, info)
+                when, name = time.mktime((*info.date_time, 0, 0, -1)), info.filename
+                if not info.flag_bits & 0x800:  # no word of UTF-8: read as cp437
+                    with contextlib.suppress(UnicodeError):
+                        name = name.encode("cp437").decode("utf-8")
+                yield PurePosixPath(name), when, (packed, info)
 
 
 def content(member):
@@ -108,14 +112,9 @@ def name_of(file, names, chosen=None, assignment=None):
         if len(fits) == 1 or chosen in fits:
             return fits[0] if len(fits) == 1 else chosen
         if fits:
-            raise Refused(several(stem, fits))
+            where = " and ".join(place(name)[0] for name in fits)
+            raise Refused(f"{stem} is in {where}: --stem {fits[0]}")
     return chosen
-
-
-def several(stem, names):
-    """Return the text that a notebook's name is no exercise's own."""
-    where = " and ".join(place(name)[0] for name in names)
-    return f"{stem} is in {where}: --stem {names[0]}"
 
 
 def fresh(folder, name, data=None):
@@ -171,10 +170,8 @@ def stamps(source):
     for path, _, where in members(source):
         if path.name == "timestamp.txt":
             try:
-                text = content(where).decode()
-                found[path.parent] = (
-                    parse_utc(text.strip()).replace(tzinfo=UTC).timestamp()
-                )
+                when = parse_utc(content(where).decode().strip())
+                found[path.parent] = when.replace(tzinfo=UTC).timestamp()
             except (ValueError, Refused):
                 raise Refused(f"{source}/{path}, line 1: not a time") from None
     return found
@@ -218,9 +215,8 @@ def collect(source, people, into, names, chosen=None):
         best = path == last[one["folder"], name]
         said = put(Path(into, one["folder"], assignment), stem, data, when, best)
         told[said] += 1
-        late = known[5]
-        if re.search(r"\blate\b", one.get("status", "")):
-            late = "late, says Moodle"
+        moodle = re.search(r"\blate\b", one.get("status", ""))
+        late = "late, says Moodle" if moodle else known[5]
         digest = hashlib.sha256(data).hexdigest()
         row = one["folder"], name, known[0], known[6], late, digest
         if row not in before:
@@ -266,11 +262,9 @@ def main(words):
     options = parser.parse_args(words)
     names, chosen = list(notebooks(options.source)), options.stem
     if chosen and chosen not in names:
-        fits = [name for name in names if place(name)[1] == chosen]
-        if len(fits) != 1:
-            why = several(chosen, fits) if fits else "there is no such exercise"
-            raise Refused(f"--stem {chosen}: {why}")
-        (chosen,) = fits
+        chosen = name_of(f"{chosen}.ipynb", names)
+        if not chosen:
+            raise Refused(f"--stem {options.stem}: there is no such exercise")
     people = roster(options.roster)
     lines, left = collect(options.download, people, options.into, names, chosen)
     print(*lines, sep="\n")

@@ -1,14 +1,13 @@
 """Give points and pages back, in the files that an LMS imports.
 
-    python -m grading export grades --canvas --roster ROSTER.csv    or --moodle, --csv
+    python -m grading export grades --canvas --roster ROSTER.csv    or --moodle
     python -m grading give-back grades [--submitted FOLDER] [--out give_back]
 
 `export` writes a gradebook: grades/canvas.csv for Canvas's Import, grades/moodle.csv
-for Moodle's Import > CSV file, grades/points.csv for a spreadsheet. What was not handed
-in stays empty. `give-back` makes a zip for each exercise that came from Canvas (Upload
-Submissions) or Moodle (Upload multiple feedback files in a zip), nbgrader's feedback/,
-and a folder by name for what came otherwise. It writes into a folder of the day, and
-only what has changed since the last time.
+for Moodle's Import > CSV file. What was not handed in stays empty. `give-back` makes a
+zip for each exercise that came from Canvas (Upload Submissions) or Moodle (Upload
+multiple feedback files in a zip), nbgrader's feedback/, and a folder by name for what
+came otherwise. It writes into a folder of the day, and only what has changed since.
 """
 
 import argparse
@@ -18,7 +17,7 @@ import io
 import json
 import re
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
 
@@ -28,24 +27,24 @@ from grading import book, report
 from grading.collect import fresh, ledger
 from grading.people import Refused, roster
 
-GRADEBOOKS = {"canvas": "canvas.csv", "moodle": "moodle.csv", "csv": "points.csv"}
+OPEN = b"<div class='open'>"  # on a page with a text that waits for a person
 
 
 # ------------------------------------------------------------------ points
-def export(out, kind, results, names, people_of=None, titles=()):
+def export(out, kind, results, names, people_of, titles=()):
     """Write the gradebook of a kind; return what to tell.
 
     results: rows as in the log, with people's points; names: {id: folder's name};
     people_of: the roster's path; titles: STEM=COLUMN of the LMS.
     """
-    target = Path(out, GRADEBOOKS[kind])
-    people = roster(people_of) if people_of else []
-    if people_of and target.exists() and target.samefile(people_of):
+    target = Path(out, f"{kind}.csv")
+    if not people_of:
+        again = f"python -m grading export {out} --{kind} --roster FILE"
+        raise Refused(f"The roster is missing, which tells people apart: {again}")
+    people = roster(people_of)
+    if target.exists() and target.samefile(people_of):
         raise Refused(f"{target} is the roster: it would be overwritten")
     folders = {one["folder"] for one in people}
-    if not people:
-        known = sorted(set(names.values()))
-        people = [{"name": name, "folder": name, "header": []} for name in known]
     points, most, strangers = defaultdict(dict), {}, set()
     for result in results:
         rows, stem, who = result["rows"], result["stem"], names[result["student"]]
@@ -53,9 +52,9 @@ def export(out, kind, results, names, people_of=None, titles=()):
         if report.absent(result) or result.get("again"):
             continue
         points[who][stem] = sum(row["points"] for row in rows)
-        strangers |= {who} - folders if folders else set()
+        strangers |= {who} - folders
     stems = sorted(most)
-    columns = named(stems, people[0]["header"] if people else [], titles)
+    columns = named(stems, people[0]["header"], titles)
     head, fields = identity(kind, people, people_of)
     lines = [[*head, *columns]]
     if kind == "canvas":
@@ -86,13 +85,10 @@ def identity(kind, people, path):
     if kind == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
         return head, ["name", "id", "number", "login", "section"]
-    if kind == "csv":
-        return ["Student", "ID"], ["folder", "id"]
     for one in people:
         if not any(one.get(field) for field in ("number", "login", "email")):
-            where = path or "Moodle needs --roster"
             raise Refused(
-                f"{where}: {one['name']} has no ID number, username or email address, "
+                f"{path}: {one['name']} has no ID number, username or email address, "
                 "by which Moodle finds a person"
             )
     head = {"number": "ID number", "login": "Username", "email": "Email address"}
@@ -113,9 +109,8 @@ def as_notebook(page):
     cells = []
     for part in re.split(r"(?=<section>)", body):
         part = re.sub(r"<math\b.*?</math>", formula, part, flags=re.S)
-        part = re.sub(
-            r"\n[ \t]*(?=\n)", "\n&nbsp;", part
-        )  # else Markdown ends the HTML
+        # else Markdown ends the HTML
+        part = re.sub(r"\n[ \t]*(?=\n)", "\n&nbsp;", part)
         cells.append(nbformat.v4.new_markdown_cell(part, id=f"part-{len(cells)}"))
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
 
@@ -150,7 +145,7 @@ def give_back(grades, submitted, out):
     names = json.loads(path.read_text(encoding="utf-8"))
     rows = sorted(ledger(submitted), key=lambda row: counts(row, submitted))
     came = {(row["student"], row["stem"]): row for row in rows}
-    pages = {}  # (zip, "" for none; place in it): bytes
+    pages, open_ = {}, {}  # (zip, "" for none; place in it): bytes; whose texts wait
     for page in sorted((grades / "feedback").glob("*/**/*.html")):
         who = names.get(page.relative_to(grades / "feedback").parts[0])
         if who is None:
@@ -162,29 +157,37 @@ def give_back(grades, submitted, out):
             system, inside = row["system"], row["place"]
             inside += page.name * (system != "canvas")
         title = f"{system}-{name.replace('/', '-')}.zip"
-        data = as_notebook(data.decode()) if system == "canvas" else data
-        pages[title if system in ("canvas", "moodle") else "", inside] = data
+        key = title * (system in ("canvas", "moodle")), inside
+        open_ |= {key: name} if OPEN in data else {}
+        pages[key] = as_notebook(data.decode()) if system == "canvas" else data
     if not pages:
         raise Refused(f"{grades}: there is no feedback page")
     known = Path(out, ".given.json")
     given = json.loads(known.read_text("utf-8")) if known.exists() else {}
     now = {"/".join(k): hashlib.sha256(data).hexdigest() for k, data in pages.items()}
     zips, folder = defaultdict(dict), fresh(out, str(date.today()))
-    for (title, inside), data in pages.items():
-        if given.get(f"{title}/{inside}") != now[f"{title}/{inside}"]:
-            zips[title][inside] = data
+    changed = [k for k in pages if given.get("/".join(k)) != now["/".join(k)]]
+    wait = Counter(open_[key] for key in changed if key in open_)
+    for title, inside in changed:
+        zips[title][inside] = pages[title, inside]
     files, told = zips.pop("", {}), []
+    loose = [f"{folder}: {counted(files)} in folders"] * bool(files)
     for title, inside in sorted(zips.items()):
         files[title] = packed(inside)
-        told.append(f"{folder / title}: {len(inside)} pages")
+        told.append(f"{folder / title}: {counted(inside)}")
     for name, data in files.items():
         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
         Path(folder, name).write_bytes(data)
     out.mkdir(parents=True, exist_ok=True)
     report.write(known, json.dumps(given | now, indent=1, sort_keys=True))
-    loose = f"{folder}: {len(files) - len(zips)} pages in folders"
-    same = f"Not changed since they were given back: {len(pages)} pages"
-    return [*told, loose] if files else [same]
+    names = ", ".join(f"{name} ({n})" for name, n in sorted(wait.items()))
+    loose += [f"Pages with texts that nobody has graded yet: {names}"] * bool(wait)
+    same = f"Not changed since given back: {counted(pages)}"
+    return [*told, *loose] if files else [same]
+
+
+def counted(pages):
+    return f"{len(pages)} page{'s' * (len(pages) != 1)}"
 
 
 def main(words):

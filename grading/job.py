@@ -23,6 +23,7 @@ from grading.reading import bound, changed, parsed
 from grading.release import Failed
 
 MOST = 20  # remarks of a row
+RUBRIC = "### The source's answer and rubric, which students do not see"
 LEFT = re.compile(r"^\s+raise NotImplementedError(\(\))?\s*(#.*)?$", re.M)
 
 
@@ -260,10 +261,23 @@ def files(folder, task):
     return folder, (get, "__import__('sys').path.insert(0, '')")
 
 
+def explain(task, notebook):
+    """Put the source's own below each answer that a person grades; no page shows it."""
+    solution = release.read(Path(task["course"], "solution"), task["stem"])
+    by_hand = [c for c in solution.cells if intake.role(c) == "answer" and graded(c)]
+    for number, cell in enumerate(by_hand):
+        names = [intake.grade_id(c) for c in notebook.cells]
+        at = names.index(intake.grade_id(cell)) + 1
+        cell.id, cell.source = f"rubric-{number}", f"{RUBRIC}\n\n{cell.source}"
+        cell.metadata = nbformat.from_dict({"rubric": True})
+        notebook.cells.insert(at, cell)
+
+
 def publish(task, notebook, scores):
     """Write the graded notebook and the page to where they stay."""
     student, (assignment, stem) = task["student"], place(task["stem"])
     notebook.metadata["told"] = task.get("told", [])
+    explain(task, notebook)
     made = {"autograded": ("ipynb", nbformat.writes(notebook) + "\n")}
     made["feedback"] = "html", page(stem, notebook, scores)
     for kind, (ending, text) in made.items():

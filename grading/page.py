@@ -101,7 +101,8 @@ def page(title, notebook, scores, comments=None):
     total = f"{sum(x or 0 for x in scores.values()):g} of {most:g} points"
     told = "<br>".join(map(escape, notebook.metadata.get("told", ())))
     parts = [f"<h1>{escape(title)}</h1><p>{told}</p><p class='score'>{total}</p>"]
-    parts += [part(cell, scores, comments or {}) for cell in notebook.cells]
+    cells = [cell for cell in notebook.cells if not cell.metadata.get("rubric")]
+    parts += [part(cell, scores, comments or {}) for cell in cells]
     head = f"<meta charset='utf-8'><title>{escape(title)}</title>"
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     head = f"<head>{policy}{head}<style>{STYLE}</style></head>"

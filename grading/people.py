@@ -120,7 +120,5 @@ def find(people, system, who, number):
     if len(both) != 1:
         twice = f"{len(both)} of the roster have this "
         twice += "number" if known else "name, and none this number, the LMS's own"
-        raise Refused(
-            f"{shown}: {twice}" if both else f"{shown} is nobody of the roster"
-        )
+        raise Refused(shown + (f": {twice}" if both else " is nobody of the roster"))
     return both[0]

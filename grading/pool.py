@@ -87,8 +87,7 @@ def run(tasks, options):
             again.append(task)
         else:
             yield result
-    for _, result in side_by_side(again, 1, options):
-        yield result
+    yield from (result for _, result in side_by_side(again, 1, options))
 
 
 def side_by_side(tasks, jobs, options):

@@ -175,9 +175,8 @@ def merge(out, course, results, names):
                 said.manual_comment = EARLIER + text
         known = {student for (student,) in db.query(api.Student.id)}
         db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
-        notebooks = {
-            named(x.assignment.name, x.name): x for x in db.query(api.Notebook)
-        }
+        every_one = db.query(api.Notebook)
+        notebooks = {named(x.assignment.name, x.name): x for x in every_one}
         query = db.query(api.SubmittedAssignment)
         wholes = {(x.student_id, x.assignment_id): x for x in query}
         for student, name in sorted(scores.keys() - gone - there):
@@ -280,7 +279,7 @@ def tables(out, results, cells, people, released):
     graded(out, results, cells)
     for name in released:  # formgrader looks for these
         Path(out, "source", place(name)[0]).mkdir(parents=True, exist_ok=True)
-    lines, totals = [COLUMNS.split()], [TOTALS.split()]
+    lines, totals = [COLUMNS.split()], [[*TOTALS.split(), "page"]]
     told, waiting = [], Counter()
     results = sorted(results, key=lambda r: (people[r["student"]], r["stem"]))
     for result in results:
@@ -296,7 +295,9 @@ def tables(out, results, cells, people, released):
         manual = "yes" if any(row["manual"] for row in rows) else "no"
         waiting[result["stem"]] += manual == "yes"
         text = ", ".join(f"{count} {state}" for state, count in counted(rows))
-        totals.append([*who, *sums, manual, text])
+        page = Path("feedback", result["student"], "/".join(place(who[2])) + ".html")
+        here = page if Path(out, page).exists() and not absent(result) else ""
+        totals.append([*who, *sums, manual, text, str(here)])
     write(Path(out, "grades.csv"), table(lines))
     told += moved(Path(out, "totals.csv"), totals)
     write(Path(out, "totals.csv"), table(totals))
@@ -307,7 +308,7 @@ def tables(out, results, cells, people, released):
 
 
 def moved(path, totals):
-    """Return whose points are others than a table says, of what was handed in."""
+    """Return whose points are others than a table says."""
     if not path.exists():
         return []
     key = itemgetter("student", "id", "notebook")
@@ -318,7 +319,7 @@ def moved(path, totals):
     told = [
         f"{a['student']}: {a['notebook']}: {a['points']} -> {b['points']}"
         for a, b in pairs
-        if a["points"] != b["points"] and not re.fullmatch(r"\d+ missing", a["status"])
+        if a["points"] != b["points"]
     ]
     return ["Points changed: " + ("; ".join(told) or "nobody's")]
 

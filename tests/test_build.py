@@ -1,5 +1,6 @@
 """What a second build makes again, and what not."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,12 @@ sys.path.append(str(ROOT / "book" / "_ext"))
 
 import downloads as extension  # noqa: E402
 import reading  # noqa: E402
+
+
+def test_cutting_a_font_says_nothing_that_looks_like_trouble(caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    reading.cut(reading.FONT, [ord("注")], tmp_path / "made.woff2")
+    assert not caplog.records and (tmp_path / "made.woff2").exists()
 
 
 @pytest.fixture

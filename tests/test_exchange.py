@@ -119,6 +119,21 @@ def test_canvas_by_name_and_number_late_resubmitted_and_broken(here):
     assert everything("submitted") == before
 
 
+def test_names_without_the_mark_of_utf_8_are_read_as_utf_8_if_they_can_be(
+    here, monkeypatch
+):
+    plain = lambda self: (self.filename.encode(self.code), self.flag_bits)  # noqa: E731
+    monkeypatch.setattr(zipfile.ZipInfo, "_encodeFilenameFlags", plain)
+    said = {"utf-8": "张伟", "gbk": "╒┼╬░"}  # the second is not UTF-8
+    for code, name in said.items():
+        monkeypatch.setattr(zipfile.ZipInfo, "code", code, raising=False)
+        pack("sub.zip", {f"张伟_102_9003_{STEM}.ipynb": b"{"})
+        lines, _ = taken("sub.zip", "canvas.csv")
+        assert f"{name}_102_9003_{STEM}.ipynb: no notebook can be read" in lines[0]
+        assert collect.ledger("submitted")[-1]["place"].startswith(name)
+        assert of("张伟") == {f"{STEM}.ipynb": b"{"}
+
+
 def test_an_attempt_that_returns_to_the_first_counts(here):
     name = "lovelaceada_101_900{}_03_three_stages-{}.ipynb"
     attempts = {name.format(n, n): notebook(text) for n, text in enumerate("ABA", 1)}
@@ -405,9 +420,14 @@ def test_late_is_told_and_people_are_the_rosters(course):
 
 
 def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
-    words = "--canvas", "--moodle", "--csv", "--roster", course / "canvas.csv"
+    words = "--canvas", "--moodle", "--roster", course / "canvas.csv"
     done = grading("export", course / "grades", *words)
     assert done.returncode == 0, done.stderr
+    files = [course / "grades" / f"{kind}.csv" for kind in ("canvas", "moodle")]
+    before = [path.read_bytes() for path in files]
+    again = grading("export", course / "grades", *words[:2])  # the last grading's
+    assert again.returncode == 0, again.stderr
+    assert [path.read_bytes() for path in files] == before
     assert f"{STEM}: 2 wait for a person" in done.stdout
     made = table(course / "grades/canvas.csv")
     head, most, *rows = made
@@ -421,8 +441,7 @@ def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
     head, *rows = table(course / "grades/moodle.csv")
     assert head == ["Full name", "ID number", "Username", f"{STEM} (77)"]
     assert [row[1] for row in rows] == ["S-1", "S-2", "S-3"]
-    head, *rows = table(course / "grades/points.csv")
-    assert {row[0]: row[2] for row in rows}["Ada Lovelace"] == points["101"]
+    assert rows[0][3] == points["101"]
 
 
 def test_pages_go_back_to_where_they_came_from(course):
@@ -431,6 +450,12 @@ def test_pages_go_back_to_where_they_came_from(course):
     done = grading("give-back", *words)
     assert done.returncode == 0, done.stderr
     (out,) = given.glob("2*")
+    assert done.stdout.splitlines() == [
+        f"{out}/canvas-{STEM}.zip: 1 page",
+        f"{out}/moodle-{STEM}.zip: 1 page",
+        f"{out}: 1 page in folders",
+        "Pages with texts that nobody has graded yet: 03_three_stages (2)",
+    ]
     before = everything(given)
     names = zipfile.ZipFile(out / f"canvas-{STEM}.zip").namelist()
     digits = [part for part in names[0].split("_") if part.isdigit()]
@@ -460,6 +485,8 @@ def test_pages_go_back_to_where_they_came_from(course):
     new = {k: x for k, x in everything(given).items() if before.get(k) != x}
     assert before.items() <= everything(given).items()  # nothing is overwritten
     assert {Path(name).name for name in new} == {f"moodle-{STEM}.zip", ".given.json"}
+    (made,) = given.glob("2* (1)")
+    assert done.stdout == f"{made}/moodle-{STEM}.zip: 1 page\n"
 
 
 def test_a_page_goes_to_the_attempt_that_counts_whenever_it_was_collected(here):
@@ -490,8 +517,12 @@ def test_export_refuses_what_an_lms_could_not_import(course, tmp_path):
         give_back.export(course / "grades", "canvas", *given, own)
     assert own.read_text(encoding="utf-8") == CANVAS
     own.unlink()
+    for kind in ("canvas", "moodle"):  # by what would it tell two 张伟 apart?
+        with pytest.raises(Refused, match=f"--{kind} --roster FILE"):
+            give_back.export(course / "grades", kind, *given, None)
+        assert not (tmp_path / f"{kind}.csv").exists()
     with pytest.raises(Refused, match="--title x=y"):
-        give_back.export(course / "grades", "csv", *given, None, ["x=y"])
+        give_back.export(tmp_path, "canvas", *given, course / "canvas.csv", ["x=y"])
 
 
 def test_pages_without_an_lms_go_into_folders_by_name(tmp_path):

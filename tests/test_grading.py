@@ -574,8 +574,13 @@ def test_secret_seeds_rosters_and_bytes(tmp_path):
     }
     other = min(SOLUTIONS)  # a chapter later
     hand_in(tmp_path, "one", other, SOLUTIONS[other])
+    code, text = grade(tmp_path)  # the roster and the seed are remembered
+    assert code == 1 and "0 graded now" in text, text
     code, text = grade(tmp_path, "--only", other)
-    assert code == 0 and float(rows(tmp_path)[0]["points"]) > 0, text
+    assert code == 1 and "stranger is not on the roster" in text
+    mine = [row for row in rows(tmp_path) if row["student"] == "one"]
+    assert all(float(row["points"]) > 0 for row in mine if row["status"] == "graded")
+    assert {row["notebook"] for row in mine if row["points"] != "0"} == {other, QUICK}
     (tmp_path / "grades" / "results.jsonl").unlink()
     (tmp_path / "grades" / "course.json").unlink()  # or both would count
     grade(tmp_path, *options, "--roster", str(tmp_path / "roster"))

@@ -5,11 +5,16 @@ What nbgrader's own autograder gives for the honest submissions of the course th
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -857,6 +862,7 @@ def test_the_template_is_in_order_and_its_wrong_answers_are_judged():
     assert result == 0 and "In order" in said, said
     assert "wrong: sums over the columns gets 0 of 3; " in said
     assert "right: row by row, in loops gets 3 of 3" in said
+    assert "are better" not in said  # as many as the page asks for
 
 
 ROOTS = [
@@ -1048,7 +1054,7 @@ def test_a_week_of_a_class_says_what_a_person_must_know(tmp_path):
     broken.write_text('{"cells": [')
     endless = "def root(x):\n    while True:\n        pass"
     roots(tmp_path, "Wei", "So.", root=endless)
-    (tmp_path / "roster").write_text("Ada\nWei\nAlan\nBo\nEve\n")
+    (tmp_path / "roster").write_text("name\nAda\nWei\nAlan\nBo\nEve\n")
     options = "--roster", str(tmp_path / "roster"), "--cpu", "2"
     path = tmp_path / "secret.txt"
     for text, reason in (None, "No such file"), ("\n", "secret.txt: write a line"):
@@ -1061,21 +1067,23 @@ def test_a_week_of_a_class_says_what_a_person_must_know(tmp_path):
     options = *options, "--seed", str(path)
     result, said = grade(tmp_path, *options)
     assert "4 to grade" in said and "Points changed" not in said
-    assert result == 1 and "Eve is on the roster and handed in nothing" in said
+    assert result == 0 and "Eve is on the roster and handed in nothing" in said
     assert not any(row["remarks"] for row in rows(tmp_path)), rows(tmp_path)
     page = shown(tmp_path, "Alan")
     assert "cannot be read. The file is not JSON" in page and "Alan<br>" in page
     assert "0 of 2 points" in page
     assert "is there an endless loop?" in shown(tmp_path, "Wei")
     assert "Wei<br>your file as of 20" in shown(tmp_path, "Wei")
-    exported(tmp_path, "--csv")
-    with open(tmp_path / "grades" / "points.csv", newline="") as file:
-        points = {row["Student"]: row["roots"] for row in csv.DictReader(file)}
+    exported(tmp_path, "--canvas")
+    with open(tmp_path / "grades" / "canvas.csv", newline="") as file:
+        _, *lines = csv.DictReader(file)
+    points = {row["Student"]: row["roots"] for row in lines}
     assert points == {"Ada": "1", "Alan": "0", "Bo": "0", "Eve": "", "Wei": "0"}
     roots(tmp_path, "Ada", "Since 3 times 3 is 9.", "later")
     roots(tmp_path, "Eve", "So.", "later")
     result, said = grade(tmp_path, *options)
-    assert result == 0 and "Points changed: nobody's" in said
+    late = "Ada: later: 0 -> 1; Eve: later: 0 -> 1"  # were missing
+    assert result == 0 and f"Points changed: {late}\n" in said
     assert "later: nothing from Alan, Bo, Wei" in said
     assert "roots: nothing from Eve" in said
     assert "later: 2 wait for a person" in said and "roots: 2 wait" in said
@@ -1084,6 +1092,54 @@ def test_a_week_of_a_class_says_what_a_person_must_know(tmp_path):
     write(tmp_path / "source" / "roots" / "roots.ipynb", cells)
     result, said = grade(tmp_path, *options)
     assert "Points changed: Ada: roots: 1 -> 0\n" in said
+
+
+def test_who_grades_a_text_sees_the_sources_answer_and_no_page_shows_it(tmp_path):
+    cells = [*ROOTS[:2], nbformat.from_dict(ROOTS[2] | {"source": "**Rubric**: 1."})]
+    write(tmp_path / "source" / "roots" / "roots.ipynb", cells)
+    roots(tmp_path, "Ada", "So.")
+    grade(tmp_path)
+    path = "autograded", intake.identity("Ada"), "roots", "roots.ipynb"
+    path = Path(tmp_path, "grades", *path)
+    *_, mine, rubric = nbformat.read(path, as_version=4).cells
+    assert mine.source == "So." and "**Rubric**: 1." in rubric.source
+    assert "not see" in rubric.source and grade_id(rubric) is None
+    assert "Rubric" not in shown(tmp_path, "Ada")
+    by_hand(tmp_path, "why", 1, "Well put.")
+    exported(tmp_path)
+    assert "Well put." in shown(tmp_path, "Ada")
+    assert "Rubric" not in shown(tmp_path, "Ada")
+    (tmp_path / "roster").write_text("Ada\nEve\n")
+    grade(tmp_path, "--roster", str(tmp_path / "roster"))
+    with open(tmp_path / "grades" / "totals.csv", newline="") as file:
+        pages = {row["student"]: row["page"] for row in csv.DictReader(file)}
+    assert pages["Eve"] == ""
+    assert (tmp_path / "grades" / pages["Ada"]).read_text() == shown(tmp_path, "Ada")
+
+
+def fetched(address):
+    for _ in range(100):  # its address is told before it listens
+        with contextlib.suppress(urllib.error.URLError):
+            with urllib.request.urlopen(address) as page:
+                return page.read().decode()
+        time.sleep(0.2)
+
+
+def test_make_texts_opens_manual_grading(tmp_path):
+    write(tmp_path / "source" / "roots" / "roots.ipynb", ROOTS)
+    roots(tmp_path, "Ada", "So.")
+    grade(tmp_path)
+    call, none = ["make", "texts", f"OUT={tmp_path}/grades"], {"BROWSER": "true"}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    options |= {"env": os.environ | none, "start_new_session": True}
+    with subprocess.Popen(call, cwd=ROOT, **options) as made:
+        try:
+            found = (re.search(r"http\S+token=\w+", line) for line in made.stdout)
+            address = next(one[0] for one in found if one)
+            assert "Manual Grading" in fetched(address)
+            assert "/formgrader/gradebook?" in address
+        finally:
+            os.killpg(made.pid, signal.SIGKILL)
 
 
 def test_the_points_of_each_exercise_are_listed(tmp_path):

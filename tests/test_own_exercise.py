@@ -23,7 +23,7 @@ MARKS = {  # the panel's words, and what it writes: grade, solution, locked
     "Manually graded answer": (True, True, False),
 }
 TEMPLATE = ROOT / "grading" / "template" / "temperature" / "temperature.py"
-(RIGHT,) = (text for _, kind, _, text in release.answers(TEMPLATE) if kind == "right")
+RIGHT, _ = (text for _, kind, _, text in release.answers(TEMPLATE) if kind == "right")
 
 
 def blocks():
@@ -84,6 +84,7 @@ def test_students_get_the_stub_and_nothing_else(folder):
     assert files == {"temperature.ipynb", "numbers.txt"}
     release = read(folder / "release" / "temperature" / "temperature.ipynb")
     text = "\n".join(cell.source for cell in release.cells)
+    assert "What happens to the weights" in text  # the question in words
     assert "NotImplementedError" in text and "0.268941" in text
     for secret in ("scaled", "HIDDEN", "default_rng", "Rubric", "nearly uniform"):
         assert secret not in text

@@ -7,6 +7,12 @@ def softmax_at(scores, T):
     return np.array(rows)
 
 
+# %% temperature right: by logarithms
+def softmax_at(scores, T):
+    scaled = scores / T
+    return np.exp(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True))
+
+
 # %% temperature wrong: the largest score is not taken off first
 def softmax_at(scores, T):
     exps = np.exp(scores / T)
@@ -17,3 +23,9 @@ def softmax_at(scores, T):
 def softmax_at(scores, T):
     exps = np.exp(scores / T)
     return exps / exps.sum(axis=0)
+
+
+# %% temperature wrong: times the temperature
+def softmax_at(scores, T):
+    exps = np.exp(T * (scores - scores.max(axis=1, keepdims=True)))
+    return exps / exps.sum(axis=1, keepdims=True)
