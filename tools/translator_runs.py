@@ -178,20 +178,19 @@ def columns(head):
 @contextlib.contextmanager
 def replaced(model, contexts):
     """Let heads give a constant: contexts {(layer, head): vector (32,), or 0}."""
-    hooks = []
-    for k, layer in enumerate(model.decoder, start=1):
-        here = {head: c for (number, head), c in contexts.items() if number == k}
+    with contextlib.ExitStack() as hooks:
+        for k, layer in enumerate(model.decoder, start=1):
+            here = {head: c for (number, head), c in contexts.items() if number == k}
 
-        def change(_, inputs, here=here):
-            merged = inputs[0].clone()
-            for head, context in here.items():
-                merged[..., columns(head)] = context
-            return (merged,)
+            def change(_, inputs, here=here):
+                merged = inputs[0].clone()
+                for head, context in here.items():
+                    merged[..., columns(head)] = context
+                return (merged,)
 
-        hooks.append(layer.cross_attention.W_O.register_forward_pre_hook(change))
-    yield
-    for hook in hooks:
-        hook.remove()
+            W_O = layer.cross_attention.W_O
+            hooks.enter_context(W_O.register_forward_pre_hook(change))
+        yield
 
 
 @contextlib.contextmanager
@@ -204,9 +203,8 @@ def late(model, layer, head):
         return (merged,)
 
     W_O = model.decoder[layer - 1].cross_attention.W_O
-    hook = W_O.register_forward_pre_hook(change)
-    yield
-    hook.remove()
+    with W_O.register_forward_pre_hook(change):
+        yield
 
 
 class Sentence:
