@@ -101,7 +101,8 @@ def tasks(options, found, every, about, common):
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 used = intake.shown(os.path.basename(task["path"]))
-                task["remarks"].append(f"{len(paths[stem])} attempts; {used} counts")
+                said = f"{used} counts (collect gives the newest this name)"
+                task["remarks"].append(f"{len(paths[stem])} attempts; {said}")
             if task["path"]:
                 when = datetime.fromtimestamp(os.lstat(task["path"]).st_mtime)
                 file = f"your file as of {when:%Y-%m-%d %H:%M}"
