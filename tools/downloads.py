@@ -61,7 +61,8 @@ from attend import lab
 lab.explain_asserts()"""
 WHERE = """, "
         "once that file, which the book's first page gives, lies {} (in VS Code as "
-        "it is; on Colab after an upload under Files; on Kaggle after Add Input, as /kaggle/input/*/{})"""
+        "it is; on Colab after an upload under Files; on Kaggle "
+        "after Add Input, as /kaggle/input/*/{})"""
 FOLD = "<details>\n<summary>{}</summary>\n\n{}\n\n</details>"  # in any notebook
 COVERED = "Predict first: what comes out is shown when you run the cell, or click here"
 BRING = """
