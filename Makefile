@@ -81,7 +81,7 @@ bench: $(VENV)/.ready ## time the training of both models of part III on this ma
 notebooks: $(VENV)/.ready ## derive notebooks/, to run and change: what you changed there stays
 	@$(PY) -m tools.downloads lab notebooks
 
-lab: $(if $(LAB),$(VENV)/.ready,notebooks) ## open JupyterLab on notebooks/, or as you say: make lab LAB="chapters --no-browser"
+lab: $(if $(filter-out notebooks%,$(firstword $(LAB))),$(VENV)/.ready,notebooks) ## open JupyterLab on notebooks/, or as you say: make lab LAB="chapters --no-browser"
 	@$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(or $(LAB),notebooks)
 
 run: $(VENV)/.ready ## execute notebooks in place: make run NB=chapters/03_three_stages.ipynb

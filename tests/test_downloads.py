@@ -46,6 +46,15 @@ def unpacked(tmp_path_factory):
     return folder / downloads.NAME
 
 
+def test_a_chapter_that_nobody_changed_is_derived_anew(tmp_path):
+    """And only what a reader has run or written stays as it is."""
+    parts = ["chapters"]
+    assert downloads.write(tmp_path, parts) == downloads.write(tmp_path, parts) == []
+    changed = tmp_path / "chapters" / "03_three_stages.ipynb"
+    changed.write_text(changed.read_text("utf-8").replace("softmax", "my softmax", 1))
+    assert downloads.write(tmp_path, parts) == [str(changed)]
+
+
 def cells(path, kind):
     return [cell for cell in read(path).cells if cell.cell_type == kind]
 

@@ -73,6 +73,13 @@ def test_release_names_what_does_not_agree(monkeypatch, tmp_path):
         release.main()
 
 
+def test_release_says_why_git_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(release, "ROOT", tmp_path)  # no repository
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(SystemExit, match="git status failed: fatal"):
+        release.git("status")
+
+
 # ---------------------------------------------------------------- the address
 def configured(address):
     options = {"extra_footer": "Licence."}

@@ -12,6 +12,7 @@ was, and so is one whose data is not on this machine.
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import sys
@@ -146,7 +147,10 @@ def text(notebook):
 
 def fingerprint(notebook):
     """Return a hash of the cells' texts and outputs."""
-    cells = [(cell.source, str(cell.get("outputs", []))) for cell in notebook.cells]
+    cells = []
+    for cell in notebook.cells:  # written and read, an output's keys change places
+        outputs = json.dumps(cell.get("outputs", []), sort_keys=True)
+        cells.append((cell.source, outputs))
     return hashlib.sha256(repr(cells).encode()).hexdigest()[:16]
 
 

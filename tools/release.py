@@ -46,6 +46,8 @@ def built():
 def git(*arguments):
     call = ["git", *arguments]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(call)} failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
