@@ -146,11 +146,11 @@ def test_every_chapter_links_to_the_glossary_and_lists_its_terms(pages, book):
         first = (e.xpath(".//a[contains(@href, '/chapters/')]/@href") for e in entries)
         here = [one for one in first if one and f"/{chapter.stem}.html" in one[0]]
         listed = page.xpath("//section[@id='you-can-now']/p[@class='terms']/a")
-        assert len(listed) == len(here), chapter.stem
-    (terms,) = pages[book / "chapters" / "01_what_attention_is.html"].xpath(
-        "//p[@class='terms']"
-    )
-    assert "attention 注意力" in terms.text_content()
+        closer = page.xpath("//section[@id='a-closer-look']//p[@class='terms']/a")
+        assert len(listed) + len(closer) == len(here), chapter.stem
+    first = pages[book / "chapters" / "01_what_attention_is.html"]
+    terms, closer = (p.text_content() for p in first.xpath("//p[@class='terms']"))
+    assert "attention 注意力" in terms and "entropy" in closer
 
 
 def test_the_guide_plans_with_the_minutes_that_the_pages_print(pages, book):
