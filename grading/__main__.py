@@ -58,7 +58,7 @@ def arguments():
     add("--scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
     add("--unsafe", action="store_true", help="run learners' code without a sandbox")
     kinds = {"dest": "kinds", "default": [], "action": "append_const"}
-    for kind in ("canvas", "moodle"):
+    for kind in ("canvas", "moodle", "csv"):
         add(f"--{kind}", const=kind, help="export: this gradebook, too", **kinds)
     add("--title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
     return parser.parse_args()

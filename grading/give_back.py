@@ -1,13 +1,14 @@
 """Give points and pages back, in the files that an LMS imports.
 
-    python -m grading export grades --canvas --roster ROSTER.csv    or --moodle
+    python -m grading export grades --canvas --roster ROSTER.csv    or --moodle, --csv
     python -m grading give-back grades [--submitted FOLDER] [--out give_back]
 
 `export` writes a gradebook: grades/canvas.csv for Canvas's Import, grades/moodle.csv
-for Moodle's Import > CSV file. What was not handed in stays empty. `give-back` makes a
-zip for each exercise that came from Canvas (Upload Submissions) or Moodle (Upload
-multiple feedback files in a zip), nbgrader's feedback/, and a folder by name for what
-came otherwise. It writes into a folder of the day, and only what has changed since.
+for Moodle's Import > CSV file, grades/points.csv for a spreadsheet. What was not handed
+in stays empty. `give-back` makes a zip for each exercise that came from Canvas (Upload
+Submissions) or Moodle (Upload multiple feedback files in a zip), nbgrader's feedback/,
+and a folder by name for what came otherwise. It writes into a folder of the day, and
+only what has changed since.
 """
 
 import argparse
@@ -27,24 +28,28 @@ from grading import book, report
 from grading.collect import fresh, ledger
 from grading.people import Refused, roster
 
+GRADEBOOKS = {"canvas": "canvas.csv", "moodle": "moodle.csv", "csv": "points.csv"}
 OPEN = b"<div class='open'>"  # on a page with a text that waits for a person
 
 
 # ------------------------------------------------------------------ points
-def export(out, kind, results, names, people_of, titles=()):
+def export(out, kind, results, names, people_of=None, titles=()):
     """Write the gradebook of a kind; return what to tell.
 
     results: rows as in the log, with people's points; names: {id: folder's name};
     people_of: the roster's path; titles: STEM=COLUMN of the LMS.
     """
-    target = Path(out, f"{kind}.csv")
-    if not people_of:
+    target = Path(out, GRADEBOOKS[kind])
+    if not people_of and kind != "csv":
         again = f"python -m grading export {out} --{kind} --roster FILE"
         raise Refused(f"The roster is missing, which tells people apart: {again}")
-    people = roster(people_of)
-    if target.exists() and target.samefile(people_of):
+    people = roster(people_of) if people_of else []
+    if people_of and target.exists() and target.samefile(people_of):
         raise Refused(f"{target} is the roster: it would be overwritten")
     folders = {one["folder"] for one in people}
+    if not people:
+        known = sorted(set(names.values()))
+        people = [{"name": name, "folder": name, "header": []} for name in known]
     points, most, strangers = defaultdict(dict), {}, set()
     for result in results:
         rows, stem, who = result["rows"], result["stem"], names[result["student"]]
@@ -52,9 +57,9 @@ def export(out, kind, results, names, people_of, titles=()):
         if report.absent(result) or result.get("again"):
             continue
         points[who][stem] = sum(row["points"] for row in rows)
-        strangers |= {who} - folders
+        strangers |= {who} - folders if folders else set()
     stems = sorted(most)
-    columns = named(stems, people[0]["header"], titles)
+    columns = named(stems, people[0]["header"] if people else [], titles)
     head, fields = identity(kind, people, people_of)
     lines = [[*head, *columns]]
     if kind == "canvas":
@@ -85,6 +90,8 @@ def identity(kind, people, path):
     if kind == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
         return head, ["name", "id", "number", "login", "section"]
+    if kind == "csv":
+        return ["Student", "ID"], ["folder", "id"]
     for one in people:
         if not any(one.get(field) for field in ("number", "login", "email")):
             raise Refused(

@@ -223,6 +223,13 @@ def test_formulas_cost_nothing_where_there_are_none(pages):
         assert bool(loaded) == bool(formulas), path
 
 
+def test_no_word_of_the_base_colour_has_a_span(pages):
+    """They were six of ten elements of a page, and a third of its weight."""
+    assert any(page.xpath("//pre/span[@class='k']") for page in pages.values())
+    for path, page in pages.items():
+        assert not page.xpath("//pre/span[@class='n' or @class='p']"), path
+
+
 def test_before_the_first_words_comes_one_style_sheet_and_no_script(book, pages):
     """What Lighthouse calls render-blocking, on a phone some hundred ms apiece."""
     for path, page in pages.items():

@@ -258,9 +258,7 @@ def test_the_largest_element_is_painted_at_once(site, browser, name):
     pytest.fail(f"painted after {sorted(map(round, times))} ms at best")
 
 
-def test_a_formula_is_set_when_it_comes_near_and_all_once_the_reader_moves(
-    site, new_tab
-):
+def test_a_formula_is_set_when_it_is_seen_and_all_once_the_reader_moves(site, new_tab):
     """The script that sets them is fetched no earlier: a page can be read at once."""
     tab, fetched = new_tab(viewport={"width": 412, "height": 823}), []
     tab.on("request", lambda r: fetched.append(r.url.rsplit("/")[-1]))

@@ -420,12 +420,13 @@ def test_late_is_told_and_people_are_the_rosters(course):
 
 
 def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
-    words = "--canvas", "--moodle", "--roster", course / "canvas.csv"
+    words = "--canvas", "--moodle", "--csv", "--roster", course / "canvas.csv"
     done = grading("export", course / "grades", *words)
     assert done.returncode == 0, done.stderr
     files = [course / "grades" / f"{kind}.csv" for kind in ("canvas", "moodle")]
+    files.append(course / "grades" / "points.csv")
     before = [path.read_bytes() for path in files]
-    again = grading("export", course / "grades", *words[:2])  # the last grading's
+    again = grading("export", course / "grades", *words[:3])  # the last grading's
     assert again.returncode == 0, again.stderr
     assert [path.read_bytes() for path in files] == before
     assert f"{STEM}: 2 wait for a person" in done.stdout
@@ -442,6 +443,8 @@ def test_gradebooks_are_as_canvas_and_moodle_import_them(course):
     assert head == ["Full name", "ID number", "Username", f"{STEM} (77)"]
     assert [row[1] for row in rows] == ["S-1", "S-2", "S-3"]
     assert rows[0][3] == points["101"]
+    head, *rows = table(course / "grades/points.csv")
+    assert {row[0]: row[2] for row in rows}["Ada Lovelace"] == points["101"]
 
 
 def test_pages_go_back_to_where_they_came_from(course):
