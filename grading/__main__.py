@@ -81,23 +81,31 @@ def bytes_of(path):
         return str(error).encode()
 
 
-def tasks(options, found, every, about, common):
+def handed_in(options, found, every):
+    """Return {learner: ({notebook: paths, the best last}, remarks)}."""
+    folders = {path.parent for path in every.values()}
+    beside = {x.name for folder in folders for x in folder.rglob("*")}
+    beside |= {f"{place(name)[1]}.ipynb" for name in options.others}
+    return {
+        name: intake.attempts(folder, every, beside) if folder else ({}, [])
+        for name, folder in found.items()
+    }
+
+
+def tasks(options, attempts, every, about, common):
     """Yield a task for each learner and notebook; path is None when it is missing."""
     version = digest(code(), common["secret"], common["limits"])
     stems = {stem: path for stem, path in every.items() if stem in about}
-    sources = {stem: path.read_bytes() for stem, path in stems.items()}
-    folders = {path.parent for path in every.values()}
-    beside = {x.name for folder in folders for x in folder.rglob("*")}
-    given = every, beside | {f"{place(name)[1]}.ipynb" for name in options.others}
-    for name, folder in found.items():
-        paths, remarks = intake.attempts(folder, *given) if folder else ({}, [])
+    handed = {stem: about[stem]["handed"] for stem in stems}
+    given = {x: digest(stems[x].read_bytes(), handed[x], version) for x in stems}
+    for name, (paths, remarks) in attempts.items():
         for stem in stems:
             task = common | {"student": intake.identity(name), "stem": stem}
             task["path"] = paths[stem][-1] if paths.get(stem) else None
             data = bytes_of(task["path"]) if task["path"] else b""
             late = lateness(task["path"], options.due)
             late = late or options.late.get((name, hashlib.sha256(data).hexdigest()))
-            task["key"] = digest(data, sources[stem], about[stem]["handed"], version)
+            task["key"] = digest(data, given[stem])
             task["about"], task["remarks"] = about[stem], remarks + [late] * bool(late)
             if len(paths.get(stem, ())) > 1:
                 used = intake.shown(os.path.basename(task["path"]))
@@ -230,9 +238,20 @@ def grade(options, work):
     if not counts:
         refuse(f"There is no exercise in {options.source}.")
     out.mkdir(parents=True, exist_ok=True)
+    attempts = {}
+    if options.folder != "export":
+        found, remarks = intake.students(options.folder)
+        roster = enrolled(options.roster) if options.roster else {}
+        strangers = sorted(set(found) - set(roster)) if roster else []
+        absent = sorted(set(roster) - set(found))
+        found |= dict.fromkeys(absent)
+        options.others = {row["stem"] for row in collect.ledger(options.folder)}
+        options.others |= notebooks(ROOT / "solutions").keys()
+        attempts = handed_in(options, found, every)
     try:
+        there = {x for paths, _ in attempts.values() for x in paths if paths[x]}
         paths = {name: every[name] for name in counts}
-        about = job.prepare(course, options.source, paths, library_)
+        about = job.prepare(course, options.source, paths, library_, there)
     except job.Failed as error:
         refuse(f"{options.source}: {error}")
     cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
@@ -247,15 +266,8 @@ def grade(options, work):
             common = results, names, options.roster, options.title
             print(*give_back.export(out, kind, *common), sep="\n")
         return 0
-    found, remarks = intake.students(options.folder)
-    roster = enrolled(options.roster) if options.roster else {}
-    strangers = sorted(set(found) - set(roster)) if roster else []
-    absent = sorted(set(roster) - set(found))
-    found |= dict.fromkeys(absent)
     names = {intake.identity(name): intake.shown(name) for name in found}
     options.late = collect.late_marks(options.folder)
-    options.others = {row["stem"] for row in collect.ledger(options.folder)}
-    options.others |= notebooks(ROOT / "solutions").keys()
     common = {
         "course": str(course),
         "out": str(out.resolve()),
@@ -273,7 +285,7 @@ def grade(options, work):
         text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False)
         report.write(path, text)
     with open(log, "a", encoding="utf-8") as file:
-        for task in tasks(options, found, every, about, common):
+        for task in tasks(options, attempts, every, about, common):
             old = before.get((task["student"], task["stem"]))
             if not task["path"]:
                 missing = "missing", "nothing was handed in"

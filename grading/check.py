@@ -57,7 +57,7 @@ def trials(path, options, work, library):
     """Return ({trial: result}, the graded checks by answer, what is handed out)."""
     name, out = named(path.parent.name, path.stem), Path(work, "tried")
     course = Path(work, "course")
-    about = job.prepare(course, path.parents[1], {name: path}, library)
+    about = job.prepare(course, path.parents[1], {name: path}, library, {name})
     common = {"stem": name, "key": "", "course": str(course), "out": str(out)}
     common |= {"about": about[name], "remarks": [], "library": str(library)}
     common |= {"work": str(work), "secret": "", "unsafe": options.unsafe}

@@ -27,29 +27,36 @@ RUBRIC = "### The source's answer and rubric, which students do not see"
 LEFT = re.compile(r"^\s+raise NotImplementedError(\(\))?\s*(#.*)?$", re.M)
 
 
-def prepare(folder, source, paths, library):
+def prepare(folder, source, paths, library, handed_in):
     """Make what every job reads: folder/release, where the checks are whole.
 
     paths: {name: path}; what else is in an assignment's folder goes to where learners'
-    processes find it, library/files/ASSIGNMENT.
+    processes find it, library/files/ASSIGNMENT. handed_in: names of what is graded; of
+    the others only the exercises are told.
     Returns {name: {"names": …, "torch": …, "imports": …, "exercises": …}}.
     """
     found = {}
     for name, path in paths.items():
+        cells = nbformat.read(path, as_version=4).cells
+        found[name] = {
+            "exercises": exercises(cells),
+            "handed": release.handed_out(source, name),
+        }
+        if name not in handed_in:
+            continue
         assignment, _ = place(name)
-        release.generate(source, name, Path(folder, "release"), whole=True)
+        made = Path(folder, "release", assignment)
+        release.generate(source, name, made.parent, whole=True)
         solution = Path(folder, "solution", assignment, path.name)
         solution.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, solution)
-        made = Path(folder, "release", assignment)
-        if {x.suffix for x in made.iterdir()} != {".ipynb"}:
+        if {x.suffix for x in made.iterdir()} - {".ipynb"}:
             copied(made, Path(library, "files", assignment))
-        cells = nbformat.read(path, as_version=4).cells
         code = [(c, parsed(c.source)) for c in cells if c.cell_type == "code"]
         answers = [(c, body) for c, body in code if intake.role(c) == "answer"]
         answers = {intake.grade_id(c): body for c, body in answers}
         imports = ast.Import, ast.ImportFrom
-        found[name] = {
+        found[name] |= {
             "names": {key: bound(body) for key, body in answers.items()},
             "changed": {key: changed(body) for key, body in answers.items()},
             "heads": {
@@ -62,8 +69,6 @@ def prepare(folder, source, paths, library):
                 {x for _, body in code for x in imported(body)}
                 - {path.stem for path in made.iterdir()}  # beside the notebook
             ),
-            "exercises": exercises(cells),
-            "handed": release.handed_out(source, name),
         }
     return found
 

@@ -180,7 +180,7 @@ def test_the_gradebook_is_nbgraders(whole):
 
 def test_the_gradebook_holds_what_was_handed_in_and_what_people_gave(tmp_path):
     path = ROOT / "solutions" / QUICK / f"{QUICK}.ipynb"
-    given = tmp_path / "course", ROOT / "solutions", {QUICK: path}, tmp_path
+    given = tmp_path / "course", ROOT / "solutions", {QUICK: path}, tmp_path, {QUICK}
     about = job.prepare(*given)[QUICK]
     names = [name for row in about["exercises"] for name in row[1]]
     nothing = {}, "missing", "nothing was handed in"

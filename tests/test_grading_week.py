@@ -733,7 +733,7 @@ def test_an_internal_failure_names_the_cell(tmp_path, monkeypatch):
     path = tmp_path / "source" / "week2" / "words.ipynb"
     write(path, COURSE["words"])
     name, place = "week2/words", book.library(tmp_path)
-    given = tmp_path / "course", tmp_path / "source", {name: path}, place
+    given = tmp_path / "course", tmp_path / "source", {name: path}, place, {name}
     about = job.prepare(*given)[name]
 
     def fails(*_):
