@@ -561,13 +561,15 @@ def minutes(tree, pace=1.0):
 def say_minutes(body):
     """Print what the main path takes below the title, the closer look's at its head."""
     tree = parser.fromstring(body)
-    line = '\n<p class="reading-time">{} minutes{}</p>'
+    line = '\n<p class="reading-time">{}</p>'
     for section in tree.xpath("//section[@id='a-closer-look']"):
-        closer = line.format(minutes(section, pace=0.8), "")  # it is denser
+        parts = len(section.xpath(".//h3")) or 1
+        each = max(1, round(minutes(section, pace=0.8) / parts))  # it is denser
+        closer = line.format(f"{parts} sections, about {each} minutes each")
         heading = re.compile(r'(<section id="a-closer-look">.*?</h2>)', re.DOTALL)
         body = heading.sub(rf"\1{closer}", body)
         section.drop_tree()
-    main = line.format(minutes(tree), " to read")
+    main = line.format(f"{minutes(tree)} minutes to read")
     return body.replace("</h1>", f"</h1>{main}", 1)
 
 
