@@ -96,8 +96,9 @@ exercises: $(VENV)/.ready ## derive exercises/ from solutions/; your own into re
 grade: $(VENV)/.ready ## grade submitted/ into grades/: make grade GRADE="--only NAME --roster FILE --seed FILE"
 	@OMP_NUM_THREADS=1 $(PY) -m grading submitted --out grades $(GRADE)
 
+# nbgrader warns at each page where it finds no settings of its own
 texts: $(VENV)/.ready ## grade texts in the browser (Formgrader): make texts, or make texts OUT=grades_mine
-	@cd "$(OUT)" && "$(CURDIR)/$(PY)" -m jupyter_server -y --log-level=ERROR $(if $(filter 0,$(shell id -u)),--allow-root) \
+	@cd "$(OUT)" && touch nbgrader_config.py && "$(CURDIR)/$(PY)" -m jupyter_server -y --log-level=ERROR $(if $(filter 0,$(shell id -u)),--allow-root) \
 	  --ServerApp.default_url=/formgrader/gradebook --ServerApp.open_browser=True --Exchange.root=. \
 	  --ServerApp.jpserver_extensions="{'nbgrader.server_extensions.formgrader': True}"
 
