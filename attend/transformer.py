@@ -31,7 +31,7 @@ class FeedForward(nn.Module):
 class EncoderLayer(nn.Module):
     """Let the words ask each other, then change each word: X (B, S, D) → (B, S, D).
 
-    allowed bool (S, S) or (B, 1, S), True = may look.
+    allowed, a mask as in chapter 6: (S, S) or (B, 1, S), True = may look.
     """
 
     def __init__(self, width, heads):
@@ -79,8 +79,8 @@ class PlacedEmbedding(nn.Embedding):
     """Give each word its vector plus its place: words (B, S) → X (B, S, D)."""
 
     def forward(self, words):
-        X = super().forward(words)
-        return X + sinusoidal_positions(*X.shape[1:])  # a row for each place: (S, D)
+        X = super().forward(words)  # nn.Embedding's vectors
+        return X + sinusoidal_positions(*X.shape[1:])  # length S, width D → (S, D)
 
 
 @guarded_module(forward=tensors.unpadded_words)
