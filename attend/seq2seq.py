@@ -133,8 +133,8 @@ class Pointer(nn.Module):
         h, C = self.encoder(source)  # states (B, S, D), C (B, D)
         V = F.one_hot(source, self.size).float()  # rows with a 1, (B, S, words)
         Q = C[:, None]  # one query for each source, (B, 1, D)
-        chances, weights = self.attention(Q, h, V)  # (B, 1, words), (B, 1, S)
-        return torch.log(chances[:, 0] + 1e-9), weights[:, 0]
+        p, weights = self.attention(Q, h, V)  # (B, 1, words), (B, 1, S)
+        return torch.log(p[:, 0] + 1e-9), weights[:, 0]
 
 
 class Pooling(nn.Module):
@@ -172,7 +172,7 @@ class OneVector(nn.Module):
 
 
 def loss_of_answer(model, source, target, *_):  # *_: settings for decoders
-    """Mean cross-entropy of a word, base e: source (B, S), target BOS word EOS."""
+    """Cross-entropy in nats: source (B, S), target (B, 3): BOS, the answer, EOS."""
     logits, _ = model(source)
     return F.cross_entropy(logits, target[:, 1])
 
