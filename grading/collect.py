@@ -22,7 +22,7 @@ import os
 import re
 import time
 import zipfile
-from collections import Counter
+from collections import defaultdict
 from datetime import UTC
 from pathlib import Path, PurePosixPath
 
@@ -182,7 +182,7 @@ def collect(source, people, into, names, chosen=None):
 
     names: the exercises' in the book; also whether something was set aside.
     """
-    found, aside, told = [], [], Counter()
+    found, aside, told = [], [], defaultdict(list)
     times, given = stamps(source), list(members(source))
     newest = max((when for _, when, _ in given), default=0)
     for path, when, where in given:
@@ -214,7 +214,7 @@ def collect(source, people, into, names, chosen=None):
         assignment, stem = place(name)
         best = path == last[one["folder"], name]
         said = put(Path(into, one["folder"], assignment), stem, data, when, best)
-        told[said] += 1
+        told[said].append(one["shown"])
         moodle = re.search(r"\blate\b", one.get("status", ""))
         late = "late, says Moodle" if moodle else known[5]
         digest = hashlib.sha256(data).hexdigest()
@@ -243,8 +243,10 @@ def collect(source, people, into, names, chosen=None):
         lines.append(f"{path}: {why}; set aside as {target}")
     absent = {one["folder"] for one in people} - {f[3]["folder"] for f in found}
     lines += [f"{name}: nothing in this download" for name in sorted(absent)]
-    counts = ", ".join(f"{n} {said}" for said, n in sorted(told.items()))
-    return [*lines, f"{into}: {counts}"], bool(aside)
+    counts = {said: f"{len(who)} {said}" for said, who in sorted(told.items())}
+    if "again" in told:
+        counts["again"] += f" ({report.listed(set(told['again']))})"
+    return [*lines, f"{into}: {', '.join(counts.values())}"], bool(aside)
 
 
 def main(words):

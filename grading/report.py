@@ -121,13 +121,19 @@ def absent(result):
     return not result["scores"] and result["rows"][0]["status"] == "missing"
 
 
+def listed(names):
+    """Return names for a line, the first ones of many."""
+    names = sorted(names)
+    more = f", and {len(names) - MOST} more" * (len(names) > MOST)
+    return ", ".join(names[:MOST]) + more
+
+
 def without(results, names):
     """Say, for each notebook that somebody handed in, who did not."""
     for stem in sorted({r["stem"] for r in results if not absent(r)}):
         mine = [r for r in results if r["stem"] == stem and absent(r)]
-        if some := sorted(names[r["student"]] for r in mine):
-            more = f", and {len(some) - MOST} more" * (len(some) > MOST)
-            yield f"{stem}: nothing from {', '.join(some[:MOST])}{more}"
+        if mine:
+            yield f"{stem}: nothing from {listed(names[r['student']] for r in mine)}"
 
 
 def merge(out, course, results, names):

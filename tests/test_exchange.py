@@ -150,8 +150,8 @@ def test_a_later_download_wins_an_older_one_and_the_same_change_nothing(here):
     days = {text: (2030, 2, day, 8, 0, 0) for day, text in enumerate("ABC", 1)}
     for text, when in days.items():
         pack(f"{text}.zip", {name: notebook(text)}, when)
-    for text in "BBCCBA":
-        taken(f"{text}.zip", "canvas.csv")
+    said = [taken(f"{text}.zip", "canvas.csv")[0][-1] for text in "BBCCBA"]
+    assert said[2] == "submitted: 1 again (Ada Lovelace)"
     assert of("Ada Lovelace") == {
         f"{STEM}.ipynb": notebook("C"),
         f"{STEM} (1).ipynb": notebook("B"),
