@@ -245,7 +245,8 @@ def pick(answers, stubs, taken, own, names, remarks):
     pool += [(text, None) for _, text, kind in own if kind == "code"]
     for mark, cell in answers.items():
         texts = [text for text, _ in taken.get(mark, [])]
-        worked = [text for text in texts if digest(text) != digest(stubs[mark])]
+        nothing = digest(""), digest(stubs[mark])
+        worked = [text for text in texts if digest(text) not in nothing]
         if len(texts) > 1:
             remarks.append(f"{mark}: was there {len(texts)} times; the last one counts")
         if not texts:

@@ -754,7 +754,7 @@ def test_a_broken_source_is_told_in_a_line(tmp_path):
         check("check-word", "word"),
     ]
     write(tmp_path / "source" / "week2" / "words.ipynb", cells)
-    (tmp_path / "submitted").mkdir()
+    write(tmp_path / "submitted" / "one" / "week2" / "words.ipynb", cells)
     result, said = grade(tmp_path)
     assert result == 2 and "week2/words" in said and "no end solution" in said
     assert "Traceback" not in said
@@ -1037,6 +1037,15 @@ def test_points_on_an_answer_that_was_changed_wait_for_another_look(tmp_path):
     assert row() == ["0", "needs manual", "yes"], "the second time, too"
     assert shown(tmp_path, "Ada").count("On an earlier answer") == 1
     assert row("Wei") == ["0.5", "graded", "no"], "another answer says nothing of this"
+
+
+def test_a_text_that_was_emptied_is_none_and_waits_for_nobody(tmp_path):
+    write(tmp_path / "source" / "roots" / "roots.ipynb", ROOTS)
+    roots(tmp_path, "Ada", " \n")
+    result, said = grade(tmp_path)
+    (row,) = [row for row in rows(tmp_path) if row["exercise"] == "why"]
+    found = [row[key] for key in ("points", "status", "needs_manual")]
+    assert found == ["0", "missing", "no"] and "wait" not in said, said
 
 
 def test_a_week_of_a_class_says_what_a_person_must_know(tmp_path):
