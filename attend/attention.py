@@ -36,7 +36,7 @@ def entropy(weights):
 def softmax(scores):
     """Turn scores into weights: none negative, summing to 1 along the last axis.
 
-    scores (…, S) → weights (…, S).
+    scores (…, S) → weights (…, S), where … is any number of axes, also none.
     """
     exps = np.exp(scores - scores.max(axis=-1, keepdims=True))  # no exp can overflow
     return exps / exps.sum(axis=-1, keepdims=True)
