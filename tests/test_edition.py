@@ -65,12 +65,16 @@ def test_release_names_what_does_not_agree(monkeypatch, tmp_path):
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setattr(release, "HTML", tmp_path)
     monkeypatch.setattr(release, "git", lambda *a: "v1" if a[0] == "tag" else " M file")
-    faults = "\n".join(release.faults())
+    faults = "\n".join(release.faults(release.built()))
     for words in ("CITATION.cff says 9.9.9", "CHANGELOG.md says 9.9.9", "intro.html"):
         assert words in faults
     assert "not committed" in faults and "tagged already" in faults
     with pytest.raises(SystemExit, match="9.9.9"):
         release.main()
+    monkeypatch.setattr(sys, "argv", ["release", "--ready"])  # before minutes of work
+    with pytest.raises(SystemExit, match="not committed") as stopped:
+        release.main()
+    assert "intro.html" not in str(stopped.value)
 
 
 def test_release_says_why_git_refused(monkeypatch, tmp_path):

@@ -29,6 +29,7 @@ from urllib.parse import quote
 
 import nbformat
 import yaml
+from nbformat.sign import NotebookNotary
 from pybtex.backends.markdown import Backend
 from pybtex.database import parse_file
 from pybtex.style.formatting.unsrt import Style
@@ -52,7 +53,9 @@ import importlib.util
 if not importlib.util.find_spec("attend"):
     raise ModuleNotFoundError(
         "The book's package is not here: run `%pip install {place}{wheel}` in a cell"
-        "{where}, then run all cells again."
+        "{where}, then run all cells again. (On Linux, if PyTorch is not there, "
+        "either, this fetches some gigabytes of CUDA; the book's zip says how to "
+        "do without.)"
     )"""
 EXPLAIN = """
 
@@ -77,10 +80,12 @@ The notebooks of the book, and its package. In this folder, with Python 3.11 or 
 
     python3 -m venv .venv
     .venv/bin/pip install ./{wheel} jupyterlab
+    .venv/bin/jupyter trust */*.ipynb */*/*.ipynb
     .venv/bin/jupyter lab
 
-(On Windows `py` for `python3`, and `.venv\\Scripts\\` for `.venv/bin/`. On Linux this
-leaves out some gigabytes of CUDA: `.venv/bin/pip install uv`, and then
+(`trust` lets JupyterLab show everything before a run. On Windows `py` for `python3`,
+and `.venv\\Scripts\\` for `.venv/bin/`. On Linux this leaves out some gigabytes of
+CUDA: `.venv/bin/pip install uv`, and then
 `.venv/bin/uv pip install --torch-backend cpu ./{wheel} jupyterlab`.)
 Then open `chapters/`; exercises to hand in are in `exercises/`. On Colab, Kaggle or in
 VS Code the first cell says what to do.
@@ -201,8 +206,9 @@ def written():
 
 
 def sources(keys):
-    """Return the list of the cited sources."""
-    return "## Sources\n\n" + "\n".join(sorted(f"- {written()[key]}" for key in keys))
+    """Return the list of the cited sources; many chapters tell of them before it."""
+    lines = sorted(f"- {written()[key]}" for key in keys)
+    return "### The sources in full\n\n" + "\n".join(lines)
 
 
 def section(label, page):
@@ -399,10 +405,11 @@ def stored():
     return sorted(found)
 
 
-def write(folder, parts=FOLDERS):
+def write(folder, parts=FOLDERS, sign=False):
     """Derive all notebooks of the parts into the folder; return the reader's own.
 
-    What a reader has changed there stays as it is.
+    What a reader has changed there stays as it is. sign: JupyterLab on this machine
+    then trusts them, and shows before a run what it would hide.
     """
     mine = set(touched(folder)) if folder.exists() else set()
     for path in chosen(parts):
@@ -412,6 +419,8 @@ def write(folder, parts=FOLDERS):
             target.parent.mkdir(parents=True, exist_ok=True)
             place = "../" * (len(inside.parts) - 1)
             target.write_text(text(derive(path, place)), encoding="utf-8")
+            if sign:
+                NotebookNotary().sign(nbformat.read(target, as_version=4))
     for name in stored():
         shutil.copy(ROOT / "chapters" / name, folder / "chapters")
     return sorted(mine)
@@ -475,7 +484,7 @@ def main():
     parser.add_argument("folder", nargs="?", type=Path, default=LAB)
     arguments = parser.parse_args()
     if arguments.what == "lab":
-        for path in write(arguments.folder):
+        for path in write(arguments.folder, sign=True):
             print(f"{path} is yours: it stays as it is")
     else:
         print({"wheel": wheel, "zip": archive}[arguments.what](arguments.folder))

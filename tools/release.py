@@ -1,6 +1,8 @@
 """Check that everything names the same edition, then tag it.
 
-    python -m tools.release [--check]     with --check nothing is tagged
+    python -m tools.release [--ready | --check]     then nothing is tagged
+
+--ready asks only what can be asked before anything is built.
 
 The version and the date stand in `attend/__init__.py`; CITATION.cff, the first heading
 of CHANGELOG.md and what was built must agree with them. The tag is yours to push.
@@ -51,12 +53,13 @@ def git(*arguments):
     return done.stdout.strip()
 
 
-def faults():
-    """Return what keeps this edition from being tagged, a line each."""
+def faults(files):
+    """Return what keeps this edition from being tagged, a line each.
+
+    files: {file: whether it is this edition} of what is built.
+    """
     found = [f"{place} says {x}" for place, x in said().items() if x != EDITION]
-    found += [
-        f"{path} is not of this edition" for path, ok in built().items() if not ok
-    ]
+    found += [f"{path} is not of this edition" for path, ok in files.items() if not ok]
     if changed := git("status", "--porcelain"):
         found.append(f"not committed:\n{changed}")
     if git("tag", "--list", f"v{attend.__version__}"):
@@ -67,9 +70,10 @@ def faults():
 
 
 def main():
-    if found := faults():
+    early = "--ready" in sys.argv[1:]
+    if found := faults({} if early else built()):
         sys.exit(f"The edition is {EDITION}, but\n" + "\n".join(found))
-    if "--check" in sys.argv[1:]:
+    if early or "--check" in sys.argv[1:]:
         print(f"Everything names {EDITION}")
         return
     version = f"v{attend.__version__}"
