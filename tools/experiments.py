@@ -402,17 +402,10 @@ def reversal():
     return [plain(s, reverse=1) for s in range(5)]
 
 
-def real_text_runs(*millions):
-    same = {"pairs": 0, "corpus": "libreoffice"}
-    return [
-        run
-        for tokens in millions
-        for s in range(3)
-        for run in (
-            attending(s, 128, tokens=int(tokens * M), **same),
-            plain(s, 124, tokens=int(tokens * M), **same),
-        )
-    ]
+def real_text_runs(millions):
+    same = {"pairs": 0, "corpus": "libreoffice", "tokens": int(millions * M)}
+    models = (attending, 128), (plain, 124)
+    return [model(s, width, **same) for s in range(3) for model, width in models]
 
 
 def real():
@@ -421,15 +414,20 @@ def real():
 
 
 def real_longer():
-    """Real sentences: more and more training, until the curve is flat."""
-    return real_text_runs(2.4, 4.8)
+    """Real sentences, with the usual training."""
+    return real_text_runs(2.4)
+
+
+def real_longest():
+    """Real sentences, with twice the usual training: is the curve flat?"""
+    return real_text_runs(4.8)
 
 
 PARTS = {
     part.__name__: part
     for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
     + [corners, narrow, diagonal, exposure, dropout, heads, reversal, real, wide]
-    + [real_longer]
+    + [real_longer, real_longest]
 }
 
 
@@ -754,7 +752,7 @@ def main():
     for part in parts:
         if part not in (*PARTS, "tuning"):
             parser.error(f"no part {part!r}: choose from tuning, {', '.join(PARTS)}")
-    if not {"real", "real_longer"}.isdisjoint(parts) and not have_real_text():
+    if any(part.startswith("real") for part in parts) and not have_real_text():
         parts = [part for part in parts if not part.startswith("real")]
     lines = tables.load(table())
     done = {read(line) for line in lines}
