@@ -298,7 +298,7 @@ def grade(options, work):
             results.append(made)
             fresh += [made] * (made != old)
         report.record(file, *fresh)
-        kept = len(results)
+        same = len(results)
         if todo:
             told = f"{len(todo)} to grade, each up to {options.total:g} s of CPU time"
             print(told, file=sys.stderr, flush=True)
@@ -319,7 +319,7 @@ def grade(options, work):
     open_ = sum(bool(result.get("again")) for result in results)
     if open_:
         print(f"{open_} could not be graded: the same command tries again")
-    print(f"{len(todo)} graded now, {kept} as before or missing: {out / 'grades.csv'}")
+    print(f"{len(todo)} graded now, {same} as before or missing: {out / 'grades.csv'}")
     complete = len(results) == len(found) * len(counts)
     return 1 if strangers or open_ or not complete else 0
 

@@ -42,11 +42,10 @@ KEPT = "student", "stem", "system", "place", "late", "sha256"  # of the ledger
 def members(source):
     """Yield (path inside, time, function that reads it) of a zip or a folder."""
     if source.is_dir():
-        for folder, _, files in os.walk(source):
-            for name in files:
-                path = Path(folder, name)
-                inside = PurePosixPath(path.relative_to(source).as_posix())
-                yield inside, os.lstat(path).st_mtime, path
+        for path in source.rglob("*"):
+            if not path.is_dir():
+                inside = PurePosixPath(path.relative_to(source))
+                yield inside, path.lstat().st_mtime, path
     else:
         try:
             packed = zipfile.ZipFile(source)

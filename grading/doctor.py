@@ -48,8 +48,9 @@ def doctor():
                 return 1
             try:
                 learner.run(code, "<trial>")
-                bad += print(f"{name}: NO") or 1
+                print(f"{name}: NO")
+                bad = 1
             except (Exception, Died):
                 print(f"{name}: yes")
             learner.close()
-    return 1 if bad else 0
+    return bad

@@ -33,15 +33,6 @@ from grading.reading import bound, changed, parsed, reached, told, tree
 USUAL = {name: getattr(builtins, name) for name in ("input", "open", "print")}
 
 
-class Shell:
-    """What magics of the source's cells find here: they do nothing."""
-
-    def run_line_magic(self, *arguments):
-        pass
-
-    system = getoutput = run_cell_magic = run_line_magic
-
-
 @contextlib.contextmanager
 def seeds(secret, name):
     """Make the generators of hidden tests depend on the secret seed."""
@@ -88,7 +79,7 @@ class TwoProcesses:
         self.changed = about["changed"]  # ... : of what it changes in place
         self.heads = about["heads"]  # ... : what else the source's answer imports
         self.space, self.report = {"__name__": "__main__"}, {}
-        self.space |= {"get_ipython": Shell, "display": lambda *_, **__: None}
+        self.space |= {"get_ipython": mock.Mock(), "display": lambda *_, **__: None}
         self.here = here  # the folder with the assignment's files
         self.replay = [(source, "<start>") for source in start]  # what ran over there
         self.starts, self.known = 0, {}

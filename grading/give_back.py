@@ -14,7 +14,6 @@ only what has changed since.
 import argparse
 import hashlib
 import html
-import io
 import json
 import re
 import zipfile
@@ -122,17 +121,6 @@ def as_notebook(page):
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
 
 
-def packed(files):
-    """Return a zip of {name: bytes}; the same files give the same bytes."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            made.writestr(entry, data)
-    return out.getvalue()
-
-
 def counts(row, submitted):
     """Say whether a line of the ledger is about the attempt that counts."""
     assignment, stem = book.place(row["stem"])
@@ -174,23 +162,25 @@ def give_back(grades, submitted, out):
     now = {"/".join(k): hashlib.sha256(data).hexdigest() for k, data in pages.items()}
     zips, folder = defaultdict(dict), fresh(out, str(date.today()))
     changed = [k for k in pages if given.get("/".join(k)) != now["/".join(k)]]
+    if not changed:
+        return [f"Not changed since given back: {counted(pages)}"]
     wait = Counter(open_[key] for key in changed if key in open_)
     for title, inside in changed:
         zips[title][inside] = pages[title, inside]
-    files, told = zips.pop("", {}), []
-    loose = [f"{folder}: {counted(files)} in folders"] * bool(files)
-    for title, inside in sorted(zips.items()):
-        files[title] = packed(inside)
-        told.append(f"{folder / title}: {counted(inside)}")
-    for name, data in files.items():
+    loose, told = zips.pop("", {}), []
+    for name, data in loose.items():
         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
         Path(folder, name).write_bytes(data)
-    out.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for title, inside in sorted(zips.items()):
+        with zipfile.ZipFile(folder / title, "w", zipfile.ZIP_DEFLATED) as made:
+            for name, data in inside.items():
+                made.writestr(name, data)
+        told.append(f"{folder / title}: {counted(inside)}")
+    told += [f"{folder}: {counted(loose)} in folders"] * bool(loose)
     report.write(known, json.dumps(given | now, indent=1, sort_keys=True))
     names = ", ".join(f"{name} ({n})" for name, n in sorted(wait.items()))
-    loose += [f"Pages with texts that nobody has graded yet: {names}"] * bool(wait)
-    same = f"Not changed since given back: {counted(pages)}"
-    return [*told, *loose] if files else [same]
+    return told + [f"Pages with texts that nobody has graded yet: {names}"] * bool(wait)
 
 
 def counted(pages):

@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import functools
-import os
 import re
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from grading.execute import TwoProcesses
 from grading.page import page
 from grading.reading import bound, changed, parsed
 from grading.release import Failed
+from grading.report import write
 
 MOST = 20  # remarks of a row
 RUBRIC = "### The source's answer and rubric, which students do not see"
@@ -288,9 +288,7 @@ def publish(task, notebook, scores):
     for kind, (ending, text) in made.items():
         target = Path(task["out"], kind, student, assignment, f"{stem}.{ending}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, target)
+        write(target, text)
 
 
 def outcome(task, scores, report, repairs, status="", reason="", same=(), left=()):

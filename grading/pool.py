@@ -54,7 +54,7 @@ def work(task, pipe, parent):
     pipe.send_bytes(json.dumps(job.attempt(task)).encode())
 
 
-def ready(tasks, options):
+def ready(tasks):
     """Import, before the forks, what the tasks' notebooks need."""
     wanted = {job.modules(task["about"]) for task in tasks}
     for modules in wanted:
@@ -80,7 +80,7 @@ def run(tasks, options):
 
         yield from cluster.run(tasks, options.scheduler)
         return
-    ready(tasks, options)
+    ready(tasks)
     again = []
     for task, result in side_by_side(tasks, options.jobs, options):
         if result.get("again") or result.pop("outside", False):

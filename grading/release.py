@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import nbformat
@@ -21,17 +22,6 @@ HANDED = ".released.json"  # {name: {a release's fingerprint: its cells' hashes}
 
 class Failed(Exception):
     """The grader, or a course's source, failed; the text says where."""
-
-
-class Said(logging.Handler):
-    """Keep what a converter says of the first thing that went wrong."""
-
-    line = ""
-
-    def emit(self, record):
-        text = record.getMessage().strip()
-        if "Traceback" in text:
-            self.line = self.line or text.splitlines()[-1].partition(": ")[2]
 
 
 def settings(source):
@@ -85,7 +75,7 @@ def generate(source, name, folder, whole=False):
 
     whole: with hidden tests and mark schemes. Raises Failed.
     """
-    source, said = Path(source).resolve(), Said(logging.ERROR)
+    source, said = Path(source).resolve(), BufferingHandler(1000)
     config = settings(source)
     config.SaveCells.enabled = False  # no gradebook is needed
     config.ClearHiddenTests.enabled = config.ClearMarkScheme.enabled = not whole
@@ -100,7 +90,10 @@ def generate(source, name, folder, whole=False):
     try:
         made.start()
     except (NbGraderException, SystemExit):
-        raise Failed(f"{name}: {said.line}") from None
+        texts = [record.getMessage().strip() for record in said.buffer]
+        text = next((text for text in texts if "Traceback" in text), "")
+        *_, last = text.split("\n")
+        raise Failed(f"{name}: {last.partition(': ')[2]}") from None
 
 
 def read(folder, name):

@@ -253,13 +253,13 @@ def graded(out, results, cells):
             if result["scores"] and (given or who in said):
                 rewrite(out, *who, scores, said.get(who))
             for row in result["rows"]:
-                names = cells[result["stem"], row["exercise"]]
-                own = [mine[name] for name in names if name in given]
+                checks = cells[result["stem"], row["exercise"]]
+                own = [mine[name] for name in checks if name in given]
                 again = [grade for grade in own if grade.needs_manual_grade]
                 if not own or (again and not result["scores"]):  # nothing to look at
                     continue
-                row["points"] = sum(scores[name] or 0 for name in names)
-                row["manual"] = any(mine[x].needs_manual_grade for x in names)
+                row["points"] = sum(scores[name] or 0 for name in checks)
+                row["manual"] = any(mine[x].needs_manual_grade for x in checks)
                 row["status"] = "needs manual" if row["manual"] else "graded"
                 if again:
                     gave = sum(grade.score for grade in again)
@@ -295,9 +295,9 @@ def tables(out, results, cells, people, released):
         who = [*people[result["student"]], result["stem"]]
         rows, remarks = result["rows"], "; ".join(result["remarks"])
         for row in rows:
-            cells = [row["exercise"], f"{row['points']:g}", f"{row['maximum']:g}"]
+            gained = [row["exercise"], f"{row['points']:g}", f"{row['maximum']:g}"]
             manual = "yes" if row["manual"] else "no"
-            lines.append([*who, *cells, manual, row["status"], row["reason"], remarks])
+            lines.append([*who, *gained, manual, row["status"], row["reason"], remarks])
             if row["manual"] and row["reason"]:
                 told.append(f"{who[0]}: {who[2]}, {row['exercise']}: {row['reason']}")
         sums = [f"{sum(row[k] for row in rows):g}" for k in ("points", "maximum")]

@@ -54,9 +54,8 @@ def answers(folder, names):
         for name, paths in intake.attempts(path, names)[0].items():
             with contextlib.suppress(intake.Unreadable):
                 for cell in intake.load(paths[-1])[1] if paths else ():
-                    if intake.grade_id(cell):
+                    if mark := intake.grade_id(cell):
                         kind, text = cell.get("cell_type"), intake.text_of(cell)
-                        mark = intake.grade_id(cell)
                         yield intake.shown(learner), name, mark, runs(text, kind)
 
 
