@@ -40,7 +40,6 @@ def error_of(reply, own=ERRORS):
     error = kind(text) if plainly else kind.__new__(kind, text)
     error.kind = plain(kinds[0], 80) if kinds else "Exception"
     error.where = plain(reply.get("where"), 80)
-    error.from_learner = True
     return error
 
 
@@ -152,12 +151,12 @@ class Learner:
         """Return [what the learner's name holds], or [] when there is no such name."""
         try:
             reply, data = self.request("name", {"name": name})
+        except Exception:  # it cannot be taken across: there is no such name
+            return []
+        try:
             found = Decoder(data, self)(reply["value"])
         except Exception as error:
-            disturbed = isinstance(error, ProtocolError | KeyError)
-            if disturbed and not hasattr(error, "from_learner"):
-                raise Died("crashed", f"it disturbed the line: {error}") from None
-            return []  # it cannot be taken across: there is no such name
+            raise Died("crashed", f"it disturbed the line: {error}") from None
         for x in found if isinstance(found, list) else ():
             if isinstance(x, Remote):
                 x.__name__ = x.__qualname__ = name
