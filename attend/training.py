@@ -68,14 +68,15 @@ def lessons(
     longest=LONGEST,
     unknown=False,
     mixed=False,
+    short_first=True,
 ):
     """Return the Lessons of a whole training, (source, target) tensors.
 
-    The pairs come again until `tokens` target words are reached: short sentences first
-    the first time, with some jitter, then in random order. Each batch has one source
-    length; or else they are mixed: all lengths come together, in random order from the
-    start, and the sources are padded. Raises ValueError when tokens is not above 0, and
-    what `batches` raises.
+    The pairs come again until `tokens` target words are reached: the first time short
+    sentences first, with some jitter (or not, as `short_first` says), then in random
+    order. Each batch has one source length; or else they are mixed: all lengths come
+    together, in random order from the start, and the sources are padded. Raises
+    ValueError when tokens is not above 0, and what `batches` raises.
     """
     if not tokens > 0:
         raise ValueError(f"tokens is {tokens}: expected a number above 0")
@@ -83,7 +84,7 @@ def lessons(
 
     def order(epoch):
         places = cuts(pairs, size, 1000 * seed + epoch, mixed)
-        if epoch == 0 and not mixed:
+        if epoch == 0 and short_first and not mixed:
             jitter = random.Random(seed).random
             places.sort(key=lambda batch: len(pairs[batch[0]][0]) + 6 * jitter())
         return places

@@ -416,6 +416,23 @@ def test_lessons_go_from_short_to_long_and_then_at_random():
     assert late  # jitter: not strictly sorted
 
 
+def test_lessons_may_come_in_random_order_from_the_start():
+    some = pairs(600, longest=30)
+    words = sum(len(pair.target) + 1 for pair in some)
+    options = {"tokens": 2 * words, "size": 8}
+    usual, mine = (
+        [source.tolist() for source, _ in training.lessons(some, WORDS, **how)]
+        for how in (options, options | {"short_first": False})
+    )
+    first = len(mine) // 2
+    assert usual[:first] != mine[:first] and usual[first:] == mine[first:]
+    assert sorted(usual[:first]) == sorted(mine[:first])  # the same batches
+    lengths = [len(source[0]) for source in mine[:first]]
+    assert abs(np.corrcoef(np.arange(first), lengths)[0, 1]) < 0.4
+    tenth = lengths[: first // 10]  # a training that stops here has read all lengths
+    assert min(tenth) < 8 and max(tenth) > 23
+
+
 def test_mixed_lessons_hold_all_lengths_and_pad_the_sources():
     some = pairs(200, longest=20)
     words = sum(len(pair.target) + 1 for pair in some)
