@@ -68,7 +68,7 @@ def pip(*arguments):
 
 
 def uv(*arguments):
-    options = ["--quiet", "--no-deps", "--python", python()]
+    options = ["--quiet", "--system-certs", "--no-deps", "--python", python()]
     return call(python(), "-m", "uv", "pip", "install", *options, *arguments)
 
 
