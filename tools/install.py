@@ -68,7 +68,8 @@ def pip(*arguments):
 
 
 def uv(*arguments):
-    options = ["--quiet", "--system-certs", "--no-deps", "--python", python()]
+    options = ["--quiet", "--system-certs", "--compile-bytecode", "--no-deps"]
+    options += ["--python", python()]
     return call(python(), "-m", "uv", "pip", "install", *options, *arguments)
 
 
