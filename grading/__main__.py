@@ -167,6 +167,8 @@ def main():
     if options.folder == "check":
         if not os.path.isfile(options.rest or ""):
             refuse(f"{options.rest or 'check'}: name a notebook that is there")
+        if not options.rest.endswith(".ipynb"):
+            refuse(f"{options.rest}: name the notebook (.ipynb)")
     elif options.folder == "export":
         options.out = Path(options.rest or options.out)
     elif not os.path.isdir(options.folder):

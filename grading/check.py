@@ -24,6 +24,10 @@ from grading.book import named
 from grading.bridge.sandbox import Limits
 
 REGIONS = {"SOLUTION": "answer", "HIDDEN TESTS": "check", "MARK SCHEME": "task"}
+NEARLY = r"^.*\b(?:BEGIN|END)\s+(?:SOLUTION|HIDDEN\s+TEST|MARK\s+SCHEME)S?\b.*$"
+NEARLY = re.compile(NEARLY, re.M | re.I)  # what somebody meant as a sign
+SIGN = re.compile(r"\b(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)\b")
+BROKEN = re.compile(r"\b(SyntaxError|IndentationError|NameError)\b")
 
 
 def marks(notebook):
@@ -32,8 +36,12 @@ def marks(notebook):
     for number, cell in enumerate(notebook.cells, 1):
         kind, mark = intake.role(cell), cell.metadata.get("nbgrader", {})
         name = mark.get("grade_id") or f"cell {number}"
+        for line in NEARLY.findall(cell.source):
+            if not SIGN.search(line):
+                yield name, f"{line.strip()!r} is no sign: students get what it hides"
+        found = SIGN.findall(cell.source)
         for region, place in REGIONS.items():
-            signs = re.findall(f"### (BEGIN|END) {region}", cell.source)
+            signs = [sign for sign, which in found if which == region]
             if signs and kind != place:
                 yield name, f"has a region {region}, but is not marked as {place}"
             if signs != ["BEGIN", "END"] * (len(signs) // 2):
@@ -103,7 +111,11 @@ def judged(results, about, handed):
             mine = [c for c in program if c in dict(exercise_cells(about))[answer]]
             got = sum(result["scores"].get(c) or 0 for c in mine)
             most = sum(whole[c] for c in mine)
-            bad = (got < most) == rest.startswith("right")
+            right = rest.startswith("right")
+            if not right and BROKEN.search(row["reason"] or ""):
+                yield True, answer, f"{rest} tries no check; {row['reason']}"
+                continue
+            bad = (got < most) == right
             reason = f"; {row['reason']}" * bool(row["reason"])
             yield bad, answer, f"{rest} gets {got:g} of {most:g}{reason}"
     for name, names in exercise_cells(about):
@@ -121,6 +133,17 @@ def judged(results, about, handed):
             yield False, name, "what is handed out does not raise"
 
 
+def unsigned(path, handed):
+    """Yield the answers of which students get not even the line with def or class."""
+    begins, cells = re.compile(r"^(?:def|class) \w+", re.M), handed.cells
+    given = {intake.grade_id(c) for c in cells if begins.search(c.source)}
+    for cell in nbformat.read(path, as_version=4).cells:
+        first, name = begins.search(cell.source), intake.grade_id(cell)
+        if intake.role(cell) == "answer" and first and name not in given:
+            told = f"students do not get {first[0]!r}"
+            yield False, name, f"{told}: ### BEGIN SOLUTION belongs below it"
+
+
 def exercise_cells(about):
     return [(answer, names) for answer, names, *_ in about["exercises"]]
 
@@ -134,7 +157,8 @@ def check(options, work, library):
         try:
             for answer, kind, *_ in release.answers(path.with_suffix(".py")):
                 counts.setdefault(answer, []).append(kind)
-            found = list(judged(*trials(path, options, work, library)))
+            *tried, handed = trials(path, options, work, library)
+            found = [*unsigned(path, handed), *judged(*tried, handed)]
         except job.Failed as error:
             found = [(True, "the notebook", str(error))]
     for bad, cell, text in found:
@@ -143,7 +167,7 @@ def check(options, work, library):
         right, wrong = kinds.count("right"), kinds.count("wrong")
         if right < 2 or wrong < 3:
             told = f"{right} right and {wrong} wrong answers"
-            print(f"{path.name}: {answer}: {told}: two and three are better")
+            print(f"{path.name}: {answer}: {told}: write two and three, or more")
     beside = path.with_suffix(".py")
     if not beside.exists():
         print(f"No {beside.name} beside it: no answer was tried")

@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 
-from grading import release
+from grading import check, release
 from tests.test_answers import grade_id
 from tests.test_grading import PATIENT, needs_sandbox
 from tools.notebooks import ROOT, read
@@ -164,6 +164,37 @@ def test_another_file_may_have_cells_and_is_handed_out(mine, tmp_path):
     release.generate(mine.parents[1], "temperature", tmp_path / "out")
     names = {path.name for path in (tmp_path / "out" / "temperature").iterdir()}
     assert names == {"temperature.ipynb", "helper.py"}
+
+
+@pytest.mark.parametrize("sign", ["HIDDEN TEST", "Hidden Tests", "HIDDEN  TESTS"])
+def test_a_sign_that_is_none_is_named_before_students_see_what_it_hides(mine, sign):
+    notebook = read(mine)
+    assert not list(check.marks(notebook))
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("HIDDEN TESTS", sign)
+    found = list(check.marks(notebook))
+    assert {cell for cell, _ in found} == {"check-temperature"}
+    assert f"'### BEGIN {sign}' is no sign" in found[0][1]
+
+
+@needs_sandbox
+def test_an_answer_that_does_not_run_and_a_def_that_is_cut_out_are_named(mine):
+    notebook = read(mine)
+    for cell in notebook.cells:
+        if grade_id(cell) == "temperature":
+            cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source)
+    nbformat.write(notebook, mine)
+    mine.with_suffix(".py").write_text(
+        "# %% temperature wrong: typing\nsoftmax_at = npp\n"
+    )
+    call = [sys.executable, "-m", "grading", "check", str(mine), *PATIENT]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "error: wrong: typing tries no check; " in done.stdout
+    assert "students do not get 'def softmax_at'" in done.stdout
+    call[4] = str(mine.with_suffix(".py"))
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "name the notebook" in done.stderr
 
 
 @needs_sandbox
