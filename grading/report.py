@@ -75,7 +75,7 @@ def write(path, text):
 FORMULA = re.compile(r"(^|[;,|]\s*)(?=[=+\-@＝＋－＠])")  # wherever one may split
 
 
-@functools.cache
+@functools.lru_cache(None, typed=True)  # 1 is not 1.0
 def safe(value):
     """Return a cell of a table that no spreadsheet takes for a formula."""
     if not isinstance(value, str):
