@@ -87,9 +87,9 @@ class PlacedEmbedding(nn.Embedding):
 class TransformerEncoder(nn.Module):
     """Read a sentence: source (B, S) → memory (B, S, D). No row may be padded."""
 
-    def __init__(self, words, width, heads, layers):
+    def __init__(self, source_words, width, heads, layers):
         super().__init__()
-        self.embedding = PlacedEmbedding(words, width)
+        self.embedding = PlacedEmbedding(source_words, width)
         self.layers = nn.ModuleList(EncoderLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
@@ -103,9 +103,9 @@ class TransformerEncoder(nn.Module):
 class TransformerDecoder(nn.Module):
     """Write: words (B, T), memory (B, S, D) → X (B, T, D), weights (B, T, S)."""
 
-    def __init__(self, words, width, heads, layers):
+    def __init__(self, target_words, width, heads, layers):
         super().__init__()
-        self.embedding = PlacedEmbedding(words, width)
+        self.embedding = PlacedEmbedding(target_words, width)
         self.layers = nn.ModuleList(DecoderLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
