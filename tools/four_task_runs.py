@@ -81,9 +81,9 @@ def search():
 
 
 def best(lines):
-    """Return {(task, model, read): rate} by the lines of the search, if all are there.
+    """Return {(task, model, read): rate}, the best on average over SEARCH.
 
-    Of equal rates the first of RATES is taken.
+    All lines of the search must be there (`left` sees to it). Of equal rates the first of RATES is taken.
     """
     found = {}
     for line in lines:
