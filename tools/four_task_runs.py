@@ -83,7 +83,8 @@ def search():
 def best(lines):
     """Return {(task, model, read): rate}, the best on average over SEARCH.
 
-    All lines of the search must be there (`left` sees to it). Of equal rates the first of RATES is taken.
+    All lines of the search must be there (`left` sees to it). Of equal rates the first
+    of RATES is taken.
     """
     found = {}
     for line in lines:
