@@ -539,11 +539,11 @@ def write_words(app, error):
 
 
 # ------------------------------------------------------------------ the finished page
-def minutes(tree, pace=1.0):
+def minutes(tree):
     """Return the minutes a learner needs: reading, running, answering the questions.
 
-    At the pace 1, 80 words or 9 lines of shown code a minute, three quarters of one for
-    a figure: fitted to what first readers of the main paths noted.
+    80 words or 9 lines of shown code a minute, three quarters of one for a figure:
+    fitted to what first readers of the main paths noted.
     """
     lines = sum(
         len(code.text_content().strip().splitlines())
@@ -555,22 +555,16 @@ def minutes(tree, pace=1.0):
     for other in tree.xpath(kinds):
         other.drop_tree()
     words = len(tree.text_content().split())
-    return max(1, round((words / 80 + lines / 9) / pace + 0.75 * figures))
+    return max(1, round(words / 80 + lines / 9 + 0.75 * figures))
 
 
 def say_minutes(body):
-    """Print what the main path takes below the title, the closer look's at its head."""
+    """Print below the title what the main path takes."""
     tree = parser.fromstring(body)
-    line = '\n<p class="reading-time">{}</p>'
     for section in tree.xpath("//section[@id='a-closer-look']"):
-        parts = len(section.xpath(".//h3")) or 1
-        each = max(1, round(minutes(section, pace=0.8) / parts))  # it is denser
-        closer = line.format(f"{parts} sections, about {each} minutes each")
-        heading = re.compile(r'(<section id="a-closer-look">.*?</h2>)', re.DOTALL)
-        body = heading.sub(rf"\1{closer}", body)
         section.drop_tree()
-    main = line.format(f"{minutes(tree)} minutes to read")
-    return body.replace("</h1>", f"</h1>{main}", 1)
+    line = f'\n<p class="reading-time">{minutes(tree)} minutes to read</p>'
+    return body.replace("</h1>", f"</h1>{line}", 1)
 
 
 def finish_page(app, pagename, templatename, context, doctree):
