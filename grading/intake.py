@@ -99,14 +99,19 @@ def attempts(path, names, beside=()):
     return best, remarks
 
 
-def load(path):
-    """Return (bytes, notebook in format 4), or raise Unreadable."""
+def content(path):
+    """Return the bytes of a file that was handed in, or raise Unreadable."""
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         with os.fdopen(os.open(path, flags), "rb") as file:
-            data = file.read(MOST + 1)
+            return file.read(MOST + 1)
     except OSError as error:
         raise Unreadable(f"the file cannot be read ({error.strerror})") from None
+
+
+def load(path):
+    """Return the cells of a notebook in format 4, or raise Unreadable."""
+    data = content(path)
     if not data.strip():
         raise Unreadable("the file is empty")
     if len(data) > MOST:
@@ -125,7 +130,7 @@ def load(path):
             warnings.simplefilter("ignore")
             if major < 4:
                 raw = nbformat.convert(nbformat.from_dict(raw), 4)
-        return data, [cell for cell in raw["cells"] if isinstance(cell, dict)]
+        return [cell for cell in raw["cells"] if isinstance(cell, dict)]
     except json.JSONDecodeError:
         raise Unreadable("the file is not JSON: was the upload cut off?") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -134,7 +134,7 @@ def grade(task):
     """
     about = task["about"]
     try:
-        _, cells = intake.load(task["path"])
+        cells = intake.load(task["path"])
     except intake.Unreadable as error:
         return unreadable(task, str(error))
     before = release.read(Path(task["course"], "release"), task["stem"])

@@ -53,7 +53,7 @@ def answers(folder, names):
     for learner, path in intake.students(folder)[0].items():
         for name, paths in intake.attempts(path, names)[0].items():
             with contextlib.suppress(intake.Unreadable):
-                for cell in intake.load(paths[-1])[1] if paths else ():
+                for cell in intake.load(paths[-1]) if paths else ():
                     if mark := intake.grade_id(cell):
                         kind, text = cell.get("cell_type"), intake.text_of(cell)
                         yield intake.shown(learner), name, mark, runs(text, kind)

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from alembic.script import ScriptDirectory
 from nbgrader import api, utils
 
 from grading import __main__ as main
-from grading import book, execute, intake, job, page, people
+from grading import book, execute, intake, job, page, people, report
 from tests.test_answers import grade_id
 from tests.test_grading import PATIENT, needs_sandbox, rows
 from tools.notebooks import ROOT
@@ -155,6 +156,11 @@ def quickstart(tmp_path_factory):
     result, said = grade(folder)
     assert result == 0, said
     return folder
+
+
+def test_the_gradebook_is_of_the_version_that_nbgrader_expects():
+    scripts = ScriptDirectory(str(Path(api.__file__).with_name("alembic")))
+    assert report.version() == scripts.get_current_head()
 
 
 def test_honest_submissions_get_what_nbgraders_autograder_gives(quickstart):
