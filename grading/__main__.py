@@ -25,6 +25,7 @@ import signal
 import sys
 import warnings
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from grading import intake, scratch
@@ -32,37 +33,61 @@ from grading.book import NUMPY, ROOT, library, notebooks, place, points
 from grading.bridge.sandbox import Limits, bubblewrap, server
 from grading.people import Refused, decoded, enrolled
 
+LIMITS = " ".join(Limits.__annotations__)
+COMMANDS = {  # what it takes, the options that its help shows, who explains it
+    "": (
+        "submitted",
+        f"out source only roster seed due jobs scheduler unsafe {LIMITS}",
+    ),
+    "doctor": ("", "", "doctor"),
+    "export": ("grades", "source only roster canvas moodle csv title", "give_back"),
+    "points": ("", "source"),
+    "check": ("notebook", f"jobs unsafe {LIMITS}", "check"),
+    "similar": ("submitted", "source", "similar"),
+}
 
-def arguments():
+
+def arguments(words):
+    """Return the options; .command is "" for grading itself."""
+    command = words[0] if words[:1] and words[0] in COMMANDS else ""
+    takes, shown, *module = COMMANDS[command]
+    teller = import_module(f"grading.{module[0]}") if module else sys.modules[__name__]
     parser = argparse.ArgumentParser(
-        prog="python -m grading",
-        description=__doc__,
+        prog=f"python -m grading {command}".strip(),
+        description=teller.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("folder", nargs="?", default="submitted", help="of submissions, or a command")
-    add("rest", nargs="?", help=argparse.SUPPRESS)
-    add("--out", type=Path, default=Path("grades"), help="where results go (grades/)")
-    add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
+
+    def add(name, **about):
+        if name not in shown.split():
+            about["help"] = argparse.SUPPRESS
+        parser.add_argument(f"--{name}", **about)
+
+    name = {"metavar": takes.upper()} if takes else {"help": argparse.SUPPRESS}
+    parser.add_argument("path", nargs="?", **name)
+    add("out", type=Path, default=Path("grades"), help="where results go (grades/)")
+    add("source", type=Path, default=ROOT / "solutions", help="the source notebooks")
     only = "this notebook or assignment counts, so much (repeat)"
-    add("--only", action="append", default=[], metavar="NAME[=WEIGHT]", help=only)
+    add("only", action="append", default=[], metavar="NAME[=WEIGHT]", help=only)
     roster = "a CSV as an LMS exports it, or names of folders (after a tab: an ID)"
     whole = {"type": os.path.abspath, "metavar": "FILE"}
-    add("--roster", help=roster, **whole)
-    add("--seed", help="a file with the secret seed", **whole)
+    add("roster", help=roster, **whole)
+    add("seed", help="a file with the secret seed", **whole)
     when = datetime.fromisoformat
-    add("--due", metavar="WHEN", type=when, help="say what came later")
-    add("--jobs", type=int, default=os.cpu_count(), help="submissions at a time")
+    add("due", metavar="WHEN", type=when, help="say what came later")
+    add("jobs", type=int, default=os.cpu_count(), help="submissions at a time")
     for name, kind in Limits.__annotations__.items():
         default = getattr(Limits, name)
-        add(f"--{name}", type=kind, default=default, help=f"limit ({default})")
-    add("--scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
-    add("--unsafe", action="store_true", help="run learners' code without a sandbox")
+        add(name, type=kind, default=default, help=f"limit ({default})")
+    add("scheduler", metavar="tcp://…", help="grade on a dask.distributed cluster")
+    add("unsafe", action="store_true", help="run learners' code without a sandbox")
     kinds = {"dest": "kinds", "default": [], "action": "append_const"}
     for kind in ("canvas", "moodle", "csv"):
-        add(f"--{kind}", const=kind, help="export: this gradebook, too", **kinds)
-    add("--title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
-    return parser.parse_args()
+        add(kind, const=kind, help="write this gradebook, too", **kinds)
+    add("title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
+    options = parser.parse_args(words[bool(command) :])
+    options.command, options.folder = command, options.path or takes
+    return options
 
 
 def digest(*parts):
@@ -150,31 +175,30 @@ def main():
             sys.exit(verb.main(sys.argv[2:]))
         except Refused as error:
             refuse(error)
-    options = arguments()
-    if options.folder == "doctor":
+    options = arguments(sys.argv[1:])
+    folder = options.folder
+    if options.command == "doctor":
         from grading.doctor import doctor
 
         sys.exit(doctor())
-    if options.folder == "similar":
-        from grading.similar import similar
-
-        if not os.path.isdir(folder := options.rest or "submitted"):
-            refuse(f"{folder}: there is no such folder")
-        sys.exit(similar(folder, options.source))
-    if options.folder == "points":
+    if options.command == "points":
         for name, path in notebooks(options.source).items():
             print(f"{name} {points(path):g}")
         sys.exit(0)
-    if options.folder == "check":
-        if not os.path.isfile(options.rest or ""):
-            refuse(f"{options.rest or 'check'}: name a notebook that is there")
-        if not options.rest.endswith(".ipynb"):
-            refuse(f"{options.rest}: name the notebook (.ipynb)")
-    elif options.folder == "export":
-        options.out = Path(options.rest or options.out)
-    elif not os.path.isdir(options.folder):
-        refuse(f"{options.folder}: there is no such folder")
-    sandboxed = options.folder != "export" and not options.unsafe
+    if options.command == "check":
+        if not os.path.isfile(folder):
+            refuse(f"{options.path or 'check'}: name a notebook that is there")
+        if not folder.endswith(".ipynb"):
+            refuse(f"{folder}: name the notebook (.ipynb)")
+    elif options.command == "export":
+        options.out = Path(options.path or options.out)
+    elif not os.path.isdir(folder):
+        refuse(f"{folder}: there is no such folder")
+    if options.command == "similar":
+        from grading.similar import similar
+
+        sys.exit(similar(folder, options.source))
+    sandboxed = options.command != "export" and not options.unsafe
     if sandboxed and (problem := bubblewrap()[1]):
         risk = "--unsafe runs learners' code with all your rights."
         refuse(f"No sandbox, no grading: {problem}; {risk}")
@@ -221,7 +245,7 @@ def chosen(options, every, kept):
 
 def grade(options, work):
     library_ = library(work)
-    if options.folder != "export":
+    if options.command != "export":
         server(str(library_), NUMPY, options.unsafe)  # it gets ready while we import
     gc.disable()  # or it goes through all that was imported, again and again
     from grading import collect, give_back, job, pool, report
@@ -229,7 +253,7 @@ def grade(options, work):
     gc.freeze()
     gc.enable()
     warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy")
-    if options.folder == "check":
+    if options.command == "check":
         from grading.check import check
 
         return check(options, work, library_)
@@ -245,7 +269,7 @@ def grade(options, work):
         refuse(f"There is no exercise in {options.source}.")
     out.mkdir(parents=True, exist_ok=True)
     attempts = {}
-    if options.folder != "export":
+    if options.command != "export":
         found, remarks = intake.students(options.folder)
         roster = enrolled(options.roster) if options.roster else {}
         strangers = sorted(set(found) - set(roster)) if roster else []
@@ -261,7 +285,7 @@ def grade(options, work):
     except job.Failed as error:
         refuse(f"{options.source}: {error}")
     cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
-    if options.folder == "export":
+    if options.command == "export":
         names = json.loads((out / "students.json").read_text())
         results = report.recorded(log).values()
         results = [r for r in results if r["stem"] in counts and r["student"] in names]

@@ -119,9 +119,10 @@ def judged(results, about, handed):
             reason = f"; {row['reason']}" * bool(row["reason"])
             yield bad, answer, f"{rest} gets {got:g} of {most:g}{reason}"
     for name, names in exercise_cells(about):
-        reason = rows["the solution"][name]["reason"]
-        for cell in set(names) & whole.keys():
+        solved = rows["the solution"][name]
+        for cell in [x for x in names if x in whole]:
             if results["the solution"]["scores"].get(cell) != whole[cell]:
+                reason = solved["failed"].get(cell, solved["reason"])
                 yield True, cell, f"the solution does not pass: {reason}"
             if results["the stub"]["scores"].get(cell):
                 yield True, cell, "the stub passes"
@@ -150,7 +151,7 @@ def exercise_cells(about):
 
 def check(options, work, library):
     """Print what is wrong with a notebook; return the exit code."""
-    path = Path(options.rest).resolve()
+    path = Path(options.folder).resolve()
     found = [(True, *x) for x in marks(nbformat.read(path, as_version=4))]
     counts = {}
     if not found:
@@ -174,5 +175,5 @@ def check(options, work, library):
     elif not release.BLOCK.search(beside.read_text("utf-8-sig")):
         print(f"{beside.name} holds no answer: no answer was tried, it is handed out")
     errors = sum(bad for bad, *_ in found)
-    print(f"{errors} errors" if errors else "In order")
+    print(f"{errors} error{'s' * (errors != 1)}" if errors else "In order")
     return 1 if errors else 0

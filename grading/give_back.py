@@ -157,6 +157,7 @@ def give_back(grades, submitted, out):
         pages[key] = as_notebook(data.decode()) if system == "canvas" else data
     if not pages:
         raise Refused(f"{grades}: there is no feedback page")
+    absent = f"{submitted}: there is no such folder, which tells what came from an LMS"
     known = Path(out, ".given.json")
     given = json.loads(known.read_text("utf-8")) if known.exists() else {}
     now = {"/".join(k): hashlib.sha256(data).hexdigest() for k, data in pages.items()}
@@ -167,7 +168,7 @@ def give_back(grades, submitted, out):
     wait = Counter(open_[key] for key in changed if key in open_)
     for title, inside in changed:
         zips[title][inside] = pages[title, inside]
-    loose, told = zips.pop("", {}), []
+    loose, told = zips.pop("", {}), [absent] * (not submitted.is_dir())
     for name, data in loose.items():
         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
         Path(folder, name).write_bytes(data)

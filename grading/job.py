@@ -315,11 +315,16 @@ def outcome(task, scores, report, repairs, status="", reason="", same=(), left=(
             row["status"] = "wrong"
             for worst in sorted(bad, key=lambda note: note["status"] == "wrong")[:1]:
                 row["status"] = worst["status"]
-                row["reason"] = f"{worst['kind']}: {worst['reason']}"
-        row["failed"] = [c for c in cells if report.get(c, {}).get("kind")]
+                row["reason"] = told(worst)
+        bad = {c: report[c] for c in cells if report.get(c, {}).get("kind")}
+        row["failed"] = {c: told(note) for c, note in bad.items()}
         rows.append(row)
     result = {name: task[name] for name in ("student", "stem", "key")}
     return remarked(result | {"rows": rows, "scores": scores, "repairs": repairs}, task)
+
+
+def told(note):
+    return f"{note['kind']}: {note['reason']}"
 
 
 def remarked(result, task):

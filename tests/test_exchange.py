@@ -534,8 +534,10 @@ def test_pages_without_an_lms_go_into_folders_by_name(tmp_path):
     page.write_text("page")
     (tmp_path / "grades/students.json").write_text(json.dumps({"s1": "Ada"}))
     out = tmp_path / "out"
-    give_back.give_back(tmp_path / "grades", tmp_path / "submitted", out)
+    told = give_back.give_back(tmp_path / "grades", tmp_path / "submitted", out)
     (given,) = out.glob("2*/Ada/01.html")
     assert given.read_text() == "page"
+    absent = "there is no such folder, which tells what came from an LMS"
+    assert told[0] == f"{tmp_path / 'submitted'}: {absent}"
     with pytest.raises(Refused, match="no grades are there"):
         give_back.give_back(tmp_path, tmp_path, out)

@@ -166,6 +166,19 @@ def test_another_file_may_have_cells_and_is_handed_out(mine, tmp_path):
     assert names == {"temperature.ipynb", "helper.py"}
 
 
+def test_what_has_left_the_source_is_named_when_it_is_handed_out_again(mine, tmp_path):
+    old = mine.with_name("answers.txt")
+    old.write_text("0.268941")
+    call = [sys.executable, "-m", "tools.exercises", str(tmp_path / "release")]
+    call += ["--source", str(mine.parents[1])]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 exercise in {tmp_path / 'release'}\n"
+    old.unlink()
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    left = tmp_path / "release" / "temperature" / "answers.txt"
+    assert f"{left} has no source in {mine.parents[1]} any more" in done.stdout
+
+
 @pytest.mark.parametrize("sign", ["HIDDEN TEST", "Hidden Tests", "HIDDEN  TESTS"])
 def test_a_sign_that_is_none_is_named_before_students_see_what_it_hides(mine, sign):
     notebook = read(mine)
@@ -204,3 +217,37 @@ def test_a_check_says_when_a_file_beside_holds_no_answer(mine):
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert "temperature.py holds no answer" in done.stdout, done.stdout + done.stderr
     assert "no answer was tried" in done.stdout
+
+
+@needs_sandbox
+def test_each_check_that_the_solution_fails_says_why(mine):
+    notebook = read(mine)
+    for cell in notebook.cells:
+        if grade_id(cell) in ("check-temperature", "check-large"):
+            cell.source = f"assert False, 'this is {grade_id(cell)}'"
+    nbformat.write(notebook, mine)
+    call = [sys.executable, "-m", "grading", "check", str(mine), *PATIENT]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    said = "error: the solution does not pass: AssertionError: this is "
+    for name in ("check-temperature", "check-large"):
+        assert f"{name}: {said}{name}\n" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.endswith("2 errors\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "shown", "left_out"),
+    [
+        ("check", ["[NOTEBOOK]", "as a compiler", "--cpu"], ["--canvas", "--roster"]),
+        (
+            "export",
+            ["[GRADES]", "gradebook", "--canvas", "--title"],
+            ["--cpu", "--seed"],
+        ),
+        ("similar", ["[SUBMITTED]", "resemble", "--source"], ["--out", "--jobs"]),
+    ],
+)
+def test_a_command_s_help_is_about_it(command, shown, left_out):
+    call = [sys.executable, "-m", "grading", command, "--help"]
+    told = subprocess.run(call, cwd=ROOT, capture_output=True, text=True).stdout
+    assert f"python -m grading {command}" in told and all(x in told for x in shown)
+    assert not any(x in told.partition("options:")[2] for x in left_out)

@@ -84,11 +84,13 @@ def main():
             sys.exit(f"{options.source}: {error}")
         release.remember(Path(fresh), source)
         shutil.copytree(fresh, folder, dirs_exist_ok=True)
-        made = list(Path(fresh).rglob("*.ipynb"))
-    for old in folder.iterdir():
-        if old.is_dir() and old.name not in {path.parent.name for path in made}:
+        made = {path.relative_to(fresh) for path in Path(fresh).rglob("*")}
+    for old in sorted(folder.glob("[!.]*/")) + sorted(folder.glob("*/[!.]*")):
+        gone, parent = old.relative_to(folder), old.parent.relative_to(folder)
+        if gone not in made and parent in {Path(), *made}:
             print(f"{old} has no source in {options.source} any more: remove it")
-    print(f"{len(made)} exercises in {folder}")
+    count = sum(path.suffix == ".ipynb" for path in made)
+    print(f"{count} exercise{'s' * (count != 1)} in {folder}")
 
 
 if __name__ == "__main__":
