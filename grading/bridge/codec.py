@@ -25,6 +25,7 @@ DTYPES = {np.dtype(x).str: np.dtype(x) for x in "?bhilqBHILQefdFD"}
 TENSORS = "bool uint8 int8 int16 int32 int64 bfloat16 float16 float32 float64 complex64"
 TENSORS = frozenset([*TENSORS.split(), "complex128"])
 PLAIN = {"tuple": tuple, "frozenset": frozenset, "Counter": lambda x: Counter(*x)}
+PLAIN["ellipsis"] = lambda x: ...
 PARTS = {  # what is as good as some numbers
     complex: "real imag",
     slice: "start stop step",
@@ -38,6 +39,7 @@ PARTS = {  # what is as good as some numbers
 PARTS = {kind: operator.attrgetter(*names.split()) for kind, names in PARTS.items()}
 PLAIN |= {k.__name__: lambda x, k=k: k(*map(operator.index, x)) for k in PARTS}
 PLAIN |= {k.__name__: lambda x, k=k: k(*x) for k in (complex, slice, range)}
+PARTS |= {Counter: lambda x: [dict(x)], type(...): lambda x: []}
 
 
 class Named(tuple):
@@ -255,8 +257,6 @@ class Encoder:
             return {"bytes": self.buffer(x)}
         if kind in PARTS and getattr(x, "tzinfo", None) is None:
             return {kind.__name__: [self(part) for part in PARTS[kind](x)]}
-        if x is Ellipsis:
-            return {"ellipsis": 0}
         if issubclass(kind, np.generic) and (x := usual(x)).dtype.str in DTYPES:
             return {"scalar": [x.dtype.str, self.buffer(x.tobytes())]}
         if id(x) in self.seen:  # in this frame, or as an argument (< 0)
@@ -284,8 +284,6 @@ class Encoder:
             items = [self(item) for item in tuple.__iter__(x)]
             fields = getattr(x, "_fields", None)
             return {"named": [self(fields), items]} if fields else {"tuple": items}
-        if kind is Counter:
-            return {"Counter": [self(dict(x))]}
         for base in (int, float, str, list, dict):
             if issubclass(kind, base):
                 return self(base(x))
@@ -416,9 +414,6 @@ class Decoder:
 
     def make_size(self, value):
         return import_module("torch").Size(sizes(value))
-
-    def make_ellipsis(self, value):
-        return ...
 
     def make_again(self, value):
         return once_more(self.met[value])
