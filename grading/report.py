@@ -12,13 +12,14 @@ import json
 import os
 import re
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from operator import itemgetter
 from pathlib import Path
 
 import nbformat
 from nbgrader import api
 from nbgrader.preprocessors import SaveCells
+from sqlalchemy import insert
 from sqlalchemy import text as sql
 
 from grading import release
@@ -190,14 +191,17 @@ def merge(out, course, results, names):
         notebooks = {named(x.assignment.name, x.name): x for x in every_one}
         query = db.query(api.SubmittedAssignment)
         wholes = {(x.student_id, x.assignment_id): x for x in query}
+        rows = defaultdict(list)
         for student, name in sorted(scores.keys() - gone - there):
             key = student, notebooks[name].assignment_id
             if key not in wholes:
                 pair = {"student_id": student, "assignment_id": key[1]}
-                wholes[key] = api.SubmittedAssignment(**pair)
-            part = entry(notebooks[name], scores[student, name])
-            wholes[key].notebooks.append(part)
-            db.add(wholes[key])
+                wholes[key] = api.SubmittedAssignment(id=api.new_uuid(), **pair)
+                db.add(wholes[key])
+            entry(rows, notebooks[name], wholes[key].id, scores[student, name])
+        db.flush()
+        for kind, made in rows.items():
+            db.execute(insert(kind), made)
         db.commit()  # all or nothing
 
 
@@ -217,16 +221,17 @@ def answered(db, results):
     return new.keys() & known
 
 
-def entry(notebook, scores):
-    """Return what nbgrader's add_submission makes of one notebook of several."""
-    part = api.SubmittedNotebook(notebook_id=notebook.id)
+def entry(rows, notebook, whole, scores):
+    """Add the rows that nbgrader's add_submission makes of one notebook of several."""
+    part = api.new_uuid()
+    about = {"id": part, "notebook_id": notebook.id, "assignment_id": whole}
+    rows[api.SubmittedNotebook].append(about)
     for cell in (*notebook.grade_cells, *notebook.task_cells):
         auto = scores.get(cell.name, 0)
         grade = {"auto_score": auto, "needs_manual_grade": auto is None}
-        api.Grade(cell_id=cell.id, notebook=part, **grade)
+        rows[api.Grade].append(grade | {"cell_id": cell.id, "notebook_id": part})
     for cell in (*notebook.solution_cells, *notebook.task_cells):
-        api.Comment(cell_id=cell.id, notebook=part)
-    return part
+        rows[api.Comment].append({"cell_id": cell.id, "notebook_id": part})
 
 
 def graded(out, results, cells):
