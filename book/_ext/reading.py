@@ -542,8 +542,8 @@ def write_words(app, error):
 def minutes(tree):
     """Return the minutes a learner needs: reading, running, answering the questions.
 
-    83 words or 7 lines of shown code a minute: fitted to what
-    first readers of the main paths noted, and within 30 % of it in every chapter.
+    83 words or 7 lines of shown code a minute: fitted to what first readers of the main
+    paths noted, and within 30 % of it in every chapter.
     """
     lines = sum(
         len(code.text_content().strip().splitlines())
