@@ -315,15 +315,15 @@ def outcome(task, scores, report, repairs, status="", reason="", same=(), left=(
             row["status"] = "wrong"
             for worst in sorted(bad, key=lambda note: note["status"] == "wrong")[:1]:
                 row["status"] = worst["status"]
-                row["reason"] = told(worst)
+                row["reason"] = worded(worst)
         bad = {c: report[c] for c in cells if report.get(c, {}).get("kind")}
-        row["failed"] = {c: told(note) for c, note in bad.items()}
+        row["failed"] = {c: worded(note) for c, note in bad.items()}
         rows.append(row)
     result = {name: task[name] for name in ("student", "stem", "key")}
     return remarked(result | {"rows": rows, "scores": scores, "repairs": repairs}, task)
 
 
-def told(note):
+def worded(note):
     return f"{note['kind']}: {note['reason']}"
 
 
