@@ -327,8 +327,12 @@ def wide():
     runs = [plain(s, 62, **LONG) for s in range(3)]
     runs += [plain(s, 256) for s in range(3)]
     runs += [plain(s, 128, **LONG) for s in (1, 2)]
-    runs += [plain(0, 512, tokens=int(1.2 * M))]
-    runs += [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
+    return [*runs, plain(0, 512, tokens=int(1.2 * M))]
+
+
+def widest():
+    """The dearest corner of the frontier: half of the time of the two parts."""
+    runs = [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
     return [*runs, plain(0, 256, **LONG)]
 
 
@@ -427,7 +431,7 @@ PARTS = {
     part.__name__: part
     for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
     + [corners, narrow, diagonal, exposure, dropout, heads, reversal, real, wide]
-    + [real_longer, real_longest]
+    + [widest, real_longer, real_longest]
 }
 
 
