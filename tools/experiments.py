@@ -324,10 +324,10 @@ def longer():
 
 def wide():
     """The dear corners of the frontier."""
-    runs = [plain(s, 62, **LONG) for s in range(3)]
-    runs += [plain(s, 256) for s in range(3)]
+    runs = [plain(0, 512, tokens=int(1.2 * M))]
+    runs += [plain(s, 62, **LONG) for s in range(3)]
     runs += [plain(s, 128, **LONG) for s in (1, 2)]
-    return [*runs, plain(0, 512, tokens=int(1.2 * M))]
+    return [*runs, *(plain(s, 256) for s in range(3))]
 
 
 def widest():
