@@ -119,8 +119,12 @@ release: $(VENV)/.ready ## check that all names the same edition, build it, then
 links: book ## ask every address outside the book whether it answers (never part of the tests)
 	@$(PY) -m tools.links
 
+# whatever reads a notebook loads jsonschema, which would build 38 grammars of addresses
+# first, for a second and more: no schema here asks for one
+UNREAD := --no-emit-package rfc3987-syntax --no-emit-package lark
+
 lock: $(VENV)/.ready ## make requirements.lock anew from requirements.txt
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements.txt --output-file requirements.lock
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(UNREAD) requirements.txt --output-file requirements.lock
 
 format: $(VENV)/.ready ## format code and notebooks
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format --quiet .
