@@ -4,7 +4,7 @@
 
 All pages become one page, which headless Chromium prints twice: the first print tells
 on which page each chapter begins, the second has these numbers in its contents. The
-first has neither outline nor tags nor pictures, which take much of the time. What is a
+first is blank, without outline, tags and feet, all of which take time. What is a
 question's answer, and why, stands below the questions.
 """
 
@@ -62,7 +62,7 @@ nav.contents { box-shadow: none !important; }
 .contents a { display: flex; gap: 0.4rem; align-items: baseline; }
 .contents a { color: inherit; text-decoration: none; }
 .contents a span:nth-child(2) { flex: 1; border-bottom: 1px dotted #888; }
-html.draft :is(img, svg, pre, mjx-container) { visibility: hidden; }
+html.draft body, html.draft body * { visibility: hidden; }
 .quiz .options { counter-reset: option; }
 .bd-article .quiz summary { counter-increment: option; }
 .bd-article .quiz summary::before {
@@ -232,8 +232,8 @@ def main():
             tab.pdf(
                 path=target,
                 prefer_css_page_size=True,
-                print_background=True,
-                display_header_footer=True,
+                print_background=again > 0,
+                display_header_footer=again > 0,
                 header_template="<span></span>",
                 footer_template=FOOT,
                 outline=again > 0,
