@@ -23,7 +23,9 @@ FIRST = (  # longest first; the others take less than half a minute each
     "tests/test_grading_week.py",
     "tests/test_grading.py",
     "chapters/17_one_sequence.ipynb",
+    "chapters/08_self_attention.ipynb",
     "tests/test_student.py",
+    "tests/test_experiments.py",
 )
 SHOWN = 40, 200  # lines of a difference, characters of a line
 failure = IPyNbCell.repr_failure
