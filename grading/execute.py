@@ -30,6 +30,7 @@ from grading.bridge.session import Mirrored, Remote, plain
 from grading.intake import hidden, role, visible
 from grading.reading import bound, changed, parsed, reached, told, tree
 
+LINES = 1000  # that are kept of what a cell prints, as nbgrader does
 USUAL = {name: getattr(builtins, name) for name in ("input", "open", "print")}
 
 
@@ -173,6 +174,8 @@ class TwoProcesses:
 
     def show(self, cell, text):
         if text:
+            if len(lines := text.split("\n")) > LINES:
+                text = "\n".join([*lines[: LINES - 1], "... Output truncated ..."])
             cell.outputs.insert(0, new_output("stream", name="stdout", text=text))
 
     def share(self, statements):

@@ -9,18 +9,13 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from nbgrader.preprocessors import LimitOutput
-from nbgrader.utils import determine_grade
 
 from grading import intake, release
 from grading.book import NUMPY, SHARED, TORCH, place
 from grading.bridge.sandbox import Limits, Process
-from grading.bridge.session import Learner
-from grading.execute import TwoProcesses
-from grading.page import page
 from grading.reading import bound, changed, parsed
 from grading.release import Failed
-from grading.report import write
+from grading.scratch import write
 
 MOST = 20  # remarks of a row
 RUBRIC = "### The source's answer and rubric, which students do not see"
@@ -147,8 +142,8 @@ def grade(task):
     left = {name for name in stubs if LEFT.search(cells[name].source)}
     changing = functools.cache(lambda: in_place(task))
     runner = run(task, notebook, lambda name: name in changing())
-    notebook, _ = LimitOutput().preprocess(notebook, {})
-    scores = {name: score(cell) for name, cell in cells.items() if graded(cell)}
+    marked = {name: cell for name, cell in cells.items() if graded(cell)}
+    scores = {name: score(cell, stubs[name]) for name, cell in marked.items()}
     publish(task, notebook, scores)
     made = outcome(task, scores, runner.report, remarks, same=same, left=left)
     made["answers"] = written
@@ -179,6 +174,9 @@ def answers(notebook):
 
 def run(task, notebook, in_place):
     """Run a notebook in place, in two processes; return what ran it."""
+    from grading.bridge.session import Learner
+    from grading.execute import TwoProcesses
+
     about, limits = task["about"], Limits(**task["limits"])
     options = task["library"], limits, task["unsafe"], modules(about)
     start, asked = (lambda: Process(*options)), about["special"]
@@ -215,9 +213,19 @@ def graded(cell):
     return mark.get("grade") or mark.get("task")
 
 
-def score(cell):
+def score(cell, stub):
     """Return a cell's points by nbgrader's rules, None when a person must grade."""
-    return determine_grade(cell)[0] if cell.metadata.nbgrader.get("grade") else None
+    mark = cell.metadata.nbgrader
+    if mark.get("solution") and cell.source == stub.source:
+        return 0
+    if intake.role(cell) != "check" or cell.cell_type != "code":
+        return None
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return 0
+        if output.output_type == "execute_result":  # partial credit
+            return float(output.data["text/plain"])
+    return float(mark.points)
 
 
 def attempt(task):
@@ -280,6 +288,8 @@ def explain(task, notebook):
 
 def publish(task, notebook, scores):
     """Write the graded notebook and the page to where they stay."""
+    from grading.page import page
+
     student, (assignment, stem) = task["student"], place(task["stem"])
     notebook.metadata["told"] = task.get("told", [])
     explain(task, notebook)

@@ -7,9 +7,6 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import nbformat
-from nbgrader.converters import GenerateAssignment
-from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
 from grading import intake
@@ -75,6 +72,9 @@ def generate(source, name, folder, whole=False):
 
     whole: with hidden tests and mark schemes. Raises Failed.
     """
+    from nbgrader.converters import GenerateAssignment, NbGraderException
+    from nbgrader.coursedir import CourseDirectory
+
     source, said = Path(source).resolve(), BufferingHandler(1000)
     config = settings(source)
     config.SaveCells.enabled = False  # no gradebook is needed

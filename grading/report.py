@@ -24,7 +24,7 @@ from sqlalchemy import text as sql
 
 from grading import release
 from grading.book import named, place
-from grading.page import page
+from grading.scratch import write
 
 TOTALS = "student id notebook points maximum needs_manual status"
 COLUMNS = TOTALS.replace("points", "exercise points") + " reason remarks"
@@ -63,16 +63,6 @@ def recorded(path):
             result = json.loads(line)
             found[result["student"], result["stem"]] = result
     return found
-
-
-def write(path, text):
-    """Write a file whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
 
 
 FORMULA = re.compile(r"(^|[;,|]\s*)(?=[=+\-@＝＋－＠])")  # wherever one may split
@@ -139,24 +129,20 @@ def without(results, names):
             yield f"{stem}: nothing from {listed(names[r['student']] for r in mine)}"
 
 
-def merge(out, course, results, names):
-    """Bring the results into out/gradebook.db; grades given by people stay.
+def opened(out, course, handed, names):
+    """Return out/gradebook.db, which has an assignment for each notebook.
 
-    Where the answer is another one than they are about, they need another look.
-    What was not handed in gets no submission there, as is nbgrader's way.
-    names: of the notebooks. The cells of those that somebody handed in are saved there
-    first, if they have changed: nbgrader takes a fifth of a second for each.
+    The cells of those that somebody handed in are saved there, if they have changed:
+    nbgrader takes a fifth of a second for each.
     """
-    path = Path(out, "gradebook.db")
-    handed = {result["stem"] for result in results if not absent(result)}
-    with api.Gradebook(f"sqlite:///{path}") as gradebook:
-        old = saved(gradebook)
-        for name in names:
-            gradebook.update_or_create_assignment(place(name)[0])
+    url = f"sqlite:///{out}/gradebook.db"
+    gradebook = api.Gradebook(url)
+    old = saved(gradebook)
+    for name in names:
+        gradebook.update_or_create_assignment(place(name)[0])
     for name in sorted(handed):
         assignment, notebook = place(name)
-        about = {"notebook": notebook, "assignment": assignment}
-        about["db_url"] = f"sqlite:///{path}"
+        about = {"notebook": notebook, "assignment": assignment, "db_url": url}
         released = release.read(Path(course, "release"), name)
         marks = [cell.metadata.get("nbgrader", {}) for cell in released.cells]
         marks = {x["grade_id"]: x["checksum"] for x in marks if "checksum" in x}
@@ -166,10 +152,21 @@ def merge(out, course, results, names):
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
             raise SystemExit(f"{error}: choose another folder with --out") from None
+    return gradebook
+
+
+def merge(out, course, results, names):
+    """Bring the results into out/gradebook.db; grades given by people stay.
+
+    Where the answer is another one than they are about, they need another look.
+    What was not handed in gets no submission there, as is nbgrader's way.
+    names: of the notebooks.
+    """
+    handed = {result["stem"] for result in results if not absent(result)}
     results = [result for result in results if not result.get("again")]
     scores = {(r["student"], r["stem"]): r["scores"] for r in results}
     gone = {(r["student"], r["stem"]) for r in results if absent(r)}
-    with api.Gradebook(f"sqlite:///{path}") as gradebook:
+    with opened(out, course, handed, names) as gradebook:
         db, there = gradebook.db, set()
         other = answered(db, results)
         for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, names):
@@ -276,6 +273,8 @@ def graded(out, results, cells):
 def rewrite(out, student, name, scores, comments):
     """Write a page again, with what people have given and said."""
     assignment, stem = place(name)
+    from grading.page import page
+
     path = Path(out, "autograded", student, assignment, f"{stem}.ipynb")
     text = page(stem, nbformat.read(path, as_version=4), scores, comments)
     write(Path(out, "feedback", student, assignment, f"{stem}.html"), text)

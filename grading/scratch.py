@@ -1,4 +1,7 @@
-"""The grader's temporary folder: one a run, gone with it or cleaned by the next."""
+"""The grader's temporary folder: one a run, gone with it or cleaned by the next.
+
+What stays is written whole or not at all.
+"""
 
 import contextlib
 import fcntl
@@ -45,3 +48,13 @@ def workplace():
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write(path, text):
+    """Write a file whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    with open(fresh, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
