@@ -15,6 +15,7 @@ nobody's or something could not be graded this time, 2 when nothing could be.
 """
 
 import argparse
+import contextlib
 import errno
 import gc
 import hashlib
@@ -28,7 +29,7 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
-from grading import intake, scratch
+from grading import intake, pool, scratch
 from grading.book import NUMPY, ROOT, library, notebooks, place, points
 from grading.bridge.sandbox import Limits, bubblewrap, server
 from grading.people import Refused, decoded, enrolled
@@ -205,8 +206,8 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept = "What was graded is kept: the same command goes on."
     try:
-        with scratch.workplace() as work:
-            sys.exit(grade(options, work))
+        with scratch.workplace() as work, contextlib.ExitStack() as stack:
+            sys.exit(grade(options, work, stack))
     except KeyboardInterrupt:
         refuse(f"Stopped. {kept}")
     except Refused as error:
@@ -243,12 +244,13 @@ def chosen(options, every, kept):
     return {name: kept[name] for name in every if name in kept}
 
 
-def grade(options, work):
+def grade(options, work, stack):
     library_ = library(work)
     if options.command != "export":
         server(str(library_), NUMPY, options.unsafe)  # it gets ready while we import
+        line = stack.enter_context(pool.begun(library_))
     gc.disable()  # or it goes through all that was imported, again and again
-    from grading import collect, give_back, job, pool, report
+    from grading import collect, give_back, job, report
 
     gc.freeze()
     gc.enable()
@@ -256,7 +258,7 @@ def grade(options, work):
     if options.command == "check":
         from grading.check import check
 
-        return check(options, work, library_)
+        return check(options, work, library_, line)
     out, every, course = options.out, notebooks(options.source), Path(work, "course")
     log, known = out / "results.jsonl", out / "course.json"
     kept = json.loads(known.read_text("utf-8")) if known.exists() else {}
@@ -332,7 +334,9 @@ def grade(options, work):
         if todo:
             told = f"{len(todo)} to grade, each up to {options.total:g} s of CPU time"
             print(told, file=sys.stderr, flush=True)
-        for number, result in enumerate(pool.run(todo, options), 1):
+            line.send((todo, options))
+            report.opened(out, course, there & about.keys(), counts).close()
+        for number, result in enumerate(pool.results(line, todo), 1):
             report.record(file, result)
             results.append(result)
             if (tty := sys.stderr.isatty()) or number % 10 == 0:

@@ -61,7 +61,7 @@ def marks(notebook):
         yield "the notebook", "no cell has points: mark them (Create Assignment)"
 
 
-def trials(path, options, work, library):
+def trials(path, options, work, library, line):
     """Return ({trial: result}, the graded checks by answer, what is handed out)."""
     name, out = named(path.parent.name, path.stem), Path(work, "tried")
     course = Path(work, "course")
@@ -84,7 +84,8 @@ def trials(path, options, work, library):
         task = {"student": f"trial-{number}", "path": str(file), "limits": limits}
         todo.append(common | task | {"lenient": trial == "hidden tests"})
     names = {task["student"]: trial for task, trial in zip(todo, made, strict=True)}
-    results = {names[r["student"]]: r for r in pool.run(todo, options)}
+    line.send((todo, options))
+    results = {names[r["student"]]: r for r in pool.results(line, todo)}
     return {trial: results[trial] for trial in made}, about[name], handed
 
 
@@ -149,7 +150,7 @@ def exercise_cells(about):
     return [(answer, names) for answer, names, *_ in about["exercises"]]
 
 
-def check(options, work, library):
+def check(options, *places):
     """Print what is wrong with a notebook; return the exit code."""
     path = Path(options.folder).resolve()
     found = [(True, *x) for x in marks(nbformat.read(path, as_version=4))]
@@ -158,7 +159,7 @@ def check(options, work, library):
         try:
             for answer, kind, *_ in release.answers(path.with_suffix(".py")):
                 counts.setdefault(answer, []).append(kind)
-            *tried, handed = trials(path, options, work, library)
+            *tried, handed = trials(path, options, *places)
             found = [*unsigned(path, handed), *judged(*tried, handed)]
         except job.Failed as error:
             found = [(True, "the notebook", str(error))]

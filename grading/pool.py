@@ -1,9 +1,11 @@
 """Run jobs side by side: on this machine's cores, or on a cluster.
 
-Each job is a fork of a process that has imported everything and run nothing of a
-learner's, so nothing passes from one learner to the next.
+Each job is a fork of a process that has imported what it needs and run nothing of a
+learner's, so nothing passes from one learner to the next. That process is begun first:
+it imports while the grader imports nbgrader, which no job needs.
 """
 
+import compileall
 import contextlib
 import ctypes
 import gc
@@ -20,7 +22,7 @@ from pathlib import Path
 
 from grading import job
 from grading.bridge.sandbox import Died, server
-from grading.bridge.session import preload
+from grading.people import Refused
 
 FORK = multiprocessing.get_context("fork")
 MOST = 2 << 30  # bytes that a job may take, besides what it was forked with
@@ -40,14 +42,19 @@ def bound(seconds):
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), most))
 
 
-def work(task, pipe, parent):
-    """Be the process of one job, which ends with the grader."""
+def depend(parent):
+    """Be a process that ends with its parent, whatever a terminal says."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already
         os._exit(1)
     os.setpgid(0, 0)
+
+
+def work(task, pipe, parent):
+    """Be the process of one job."""
+    depend(parent)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_DATA, (used + MOST, used + MOST))
     bound(2 * task["limits"]["total"])
@@ -56,6 +63,8 @@ def work(task, pipe, parent):
 
 def ready(tasks):
     """Import, before the forks, what the tasks' notebooks need."""
+    from grading.bridge import session
+
     wanted = {job.modules(task["about"]) for task in tasks}
     for modules in wanted:
         server(tasks[0]["library"], modules, tasks[0]["unsafe"])
@@ -65,8 +74,51 @@ def ready(tasks):
             importlib.import_module(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-        preload()
+        session.preload()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def begun(library):
+    """Begin the process that jobs are forked from; give the line to it.
+
+    library: the folder that learners' processes import from, to be compiled.
+    """
+    line, end = FORK.Pipe()
+    given = end, line, os.getpid(), library
+    process = FORK.Process(target=serve, args=given, daemon=True)
+    process.start()
+    end.close()
+    try:
+        yield line
+    finally:
+        process.kill()
+        process.join()
+        with contextlib.suppress(EOFError, OSError):  # the last job has gone, too
+            while True:
+                line.recv_bytes()
+
+
+def serve(line, other, parent, library):
+    """Be the process that jobs are forked from."""
+    depend(parent)
+    other.close()
+    multiprocessing.current_process().daemon = False  # it has children
+    compileall.compile_dir(library, quiet=2)
+    for name in ("execute", "page"):  # so that no job has to
+        importlib.import_module(f"grading.{name}")
+    for result in run(*line.recv()):
+        line.send(result)
+
+
+def results(line, tasks):
+    """Yield the results as they come; the line has been sent the tasks."""
+    for _ in tasks:
+        try:
+            yield line.recv()
+        except EOFError:
+            again = "the same command goes on"
+            raise Refused(f"The jobs' own process was ended: {again}.") from None
 
 
 def run(tasks, options):

@@ -1,6 +1,5 @@
 """A process for one learner: bubblewrap around it, limits on it, an eye on it."""
 
-import compileall
 import contextlib
 import functools
 import json
@@ -50,7 +49,7 @@ class Died(BaseException):
 
 
 def library(folder, packages=()):
-    """Put what the sandbox imports into a folder of its own, compiled.
+    """Put what the sandbox imports into a folder of its own.
 
     packages: the folders of packages that learners' code may import.
     """
@@ -61,7 +60,6 @@ def library(folder, packages=()):
         shutil.copytree(package, target / package.name, ignore=ignore)
     for name in ("ask.py", "codec.py", "forkserver.py", "worker.py"):
         shutil.copy(Path(__file__).with_name(name), target / "bridge")
-    compileall.compile_dir(target, quiet=2)
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return target
