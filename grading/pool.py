@@ -20,7 +20,7 @@ import time
 from multiprocessing import connection
 from pathlib import Path
 
-from grading import job
+from grading import job, release
 from grading.bridge.sandbox import Died, server
 from grading.people import Refused
 
@@ -62,8 +62,9 @@ def work(task, pipe, parent):
 
 
 def ready(tasks):
-    """Import, before the forks, what the tasks' notebooks need."""
+    """Import and make, before the forks, what the tasks' notebooks need."""
     from grading.bridge import session
+    from grading.page import page
 
     wanted = {job.modules(task["about"]) for task in tasks}
     for modules in wanted:
@@ -75,6 +76,10 @@ def ready(tasks):
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
         session.preload()
+    for task in {task["stem"]: task for task in tasks}.values():
+        with contextlib.suppress(Exception):  # formulas and validators, once for all
+            made = release.read(Path(task["course"], "release"), task["stem"])
+            page("", made, {})
     gc.freeze()
 
 
