@@ -43,20 +43,20 @@ class General(nn.Module):
 @guarded_module(
     __init__=tensors.sizes,
     forward=tensors.scoring(
-        lambda self, K: (self.W_Q.in_features, self.W_K.in_features)
+        lambda self, K: (self.M_Q.in_features, self.M_K.in_features)
     ),
 )
 class Additive(nn.Module):
-    """Score by tanh(q W_Q + k W_K) · w: (…, L, Eq), (…, S, Ek) → (…, L, S)."""
+    """Score by tanh(q M_Q + k M_K) · w: (…, L, Eq), (…, S, Ek) → (…, L, S)."""
 
     def __init__(self, query_width, key_width, hidden_width):
         super().__init__()
-        self.W_Q = nn.Linear(query_width, hidden_width, bias=False)
-        self.W_K = nn.Linear(key_width, hidden_width, bias=False)
+        self.M_Q = nn.Linear(query_width, hidden_width, bias=False)
+        self.M_K = nn.Linear(key_width, hidden_width, bias=False)
         self.w = nn.Linear(hidden_width, 1, bias=False)
 
     def forward(self, Q, K):
-        Q, K = self.W_Q(Q)[..., :, None, :], self.W_K(K)[..., None, :, :]
+        Q, K = self.M_Q(Q)[..., :, None, :], self.M_K(K)[..., None, :, :]
         return self.w(torch.tanh(Q + K)).squeeze(-1)  # (…, L, S, U) → (…, L, S)
 
 
@@ -94,7 +94,7 @@ class Location(nn.Module):
 
 @guarded_module(
     forward=tensors.scoring(
-        lambda self, K: (self.W_Q.in_features, self.W_K.in_features)
+        lambda self, K: (self.M_Q.in_features, self.M_K.in_features)
     )
 )
 class Concat(Additive):
@@ -107,7 +107,7 @@ class Concat(Additive):
         Q, K = Q[..., :, None, :], K[..., None, :, :]
         axes = torch.broadcast_shapes(Q.shape[:-1], K.shape[:-1])  # (…, L, S)
         pairs = torch.cat([Q.expand(*axes, -1), K.expand(*axes, -1)], dim=-1)
-        W = torch.cat([self.W_Q.weight, self.W_K.weight], dim=1)
+        W = torch.cat([self.M_Q.weight, self.M_K.weight], dim=1)
         return self.w(torch.tanh(pairs @ W.T)).squeeze(-1)
 
 

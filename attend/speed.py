@@ -95,8 +95,8 @@ class Additive(layers.Additive):
     """Additive scores with tanh(x) = 2 σ(2x) − 1: σ takes a third of tanh's time."""
 
     def forward(self, Q, K):
-        W_Q, W_K, w = (2 * W.weight for W in (self.W_Q, self.W_K, self.w))
-        Q, K = F.linear(Q, W_Q)[..., :, None, :], F.linear(K, W_K)[..., None, :, :]
+        M_Q, M_K, w = (2 * W.weight for W in (self.M_Q, self.M_K, self.w))
+        Q, K = F.linear(Q, M_Q)[..., :, None, :], F.linear(K, M_K)[..., None, :, :]
         return (Q + K).sigmoid_() @ w[0] - w.sum() / 2
 
 
