@@ -83,18 +83,13 @@ def receive(read):
     return header, [read(size) for size in sizes]
 
 
-def order(strides):
-    """Return the axes from the slowest to the fastest."""
-    return sorted(range(len(strides)), key=lambda axis: -strides[axis])
-
-
-def raw(x):
-    """Return the bytes of an array or a tensor."""
+def numbers(x):
+    """Return a tensor's numbers as an array; NumPy knows no bfloat16: as int16."""
     if isinstance(x, np.ndarray):
-        return x.tobytes()
-    flat = x.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    uint8 = sys.modules["torch"].uint8
-    return flat.view(uint8).numpy().tobytes() if flat.numel() else b""
+        return x
+    torch = sys.modules["torch"]
+    x = x.detach().cpu().resolve_conj().resolve_neg()
+    return (x.view(torch.int16) if x.dtype == torch.bfloat16 else x).numpy()
 
 
 def state(module):
@@ -154,7 +149,7 @@ def content(x):
 
 def snapshot(x):
     """Return what `same` compares later: bytes, or the things that x holds."""
-    held = raw(x) if is_array(x) else content(x)
+    held = numbers(x).tobytes() if is_array(x) else content(x)
     return [*held, *held.values()] if isinstance(held, dict) else held
 
 
@@ -313,20 +308,21 @@ class Encoder:
         if plain.dtype.str not in DTYPES or plain.nbytes > LIMIT:
             return self.side.refer(x, self)
         self.remember(x)
-        axes, writeable = order(plain.strides), bool(x.flags.writeable)
-        number = self.buffer(raw(plain.transpose(axes)))
-        return {"array": [plain.dtype.str, x.shape, axes, number, writeable]}
+        return {"array": [*self.laid_out(plain), bool(x.flags.writeable)]}
+
+    def laid_out(self, x):
+        axes = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])  # slowest first
+        number = self.buffer(x.transpose(axes).tobytes())
+        return [x.dtype.str, x.shape, axes, number]
 
     def tensor(self, x, torch):
         name = str(x.dtype)[6:]
         if name not in TENSORS or x.numel() * x.element_size() > LIMIT:
             return self.side.refer(x, self)
         self.remember(x)
-        axes = order(x.stride())
-        number = self.buffer(raw(x.permute(axes)))
         grad = self(x.grad) if x.is_leaf and x.grad is not None else None
-        data = [name, list(x.shape), axes, number, bool(x.requires_grad)]
-        return {"tensor": [*data, isinstance(x, torch.nn.Parameter), grad]}
+        kind = bool(x.requires_grad), isinstance(x, torch.nn.Parameter)
+        return {"tensor": [name, self.laid_out(numbers(x)), *kind, grad]}
 
 
 class Decoder:
@@ -422,23 +418,22 @@ class Decoder:
         return once_more(self.again[value])
 
     def make_array(self, value):
-        dtype, shape, axes, number, writeable = value
-        shape = sizes(shape)
-        flat = np.frombuffer(bytearray(self.buffers[number]), DTYPES[dtype])
-        x = flat.reshape([shape[a] for a in axes]).transpose(np.argsort(axes))
+        *data, writeable = value
+        x = self.laid_out(*data)
         x.flags.writeable = bool(writeable)
         return self.remember(x)
+
+    def laid_out(self, dtype, shape, axes, number):
+        flat = np.frombuffer(bytearray(self.buffers[number]), DTYPES[dtype])
+        shape = sizes(shape)
+        return flat.reshape([shape[a] for a in axes]).transpose(np.argsort(axes))
 
     def make_tensor(self, value):
         import torch
 
-        name, shape, axes, number, needs_grad, parameter, grad = value
-        shape, raw = sizes(shape), bytearray(self.buffers[number])
+        name, data, needs_grad, parameter, grad = value
         dtype = getattr(torch, name) if name in TENSORS else int("")
-        empty = torch.empty(0, dtype=dtype)
-        flat = torch.frombuffer(raw, dtype=dtype) if raw else empty
-        x = flat.reshape([shape[a] for a in axes])
-        x = x.permute([axes.index(a) for a in range(len(axes))])
+        x = torch.from_numpy(self.laid_out(*data)).view(dtype)
         if parameter is True:
             x = torch.nn.Parameter(x, bool(needs_grad))
         elif needs_grad is True:
