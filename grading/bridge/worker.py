@@ -4,18 +4,16 @@ It speaks with the grader over two pipes. Whatever the learner's code does to th
 process, it can only change the data that comes out of it.
 """
 
-import __future__
-
 import _sitebuiltins
 import ast
 import asyncio
 import builtins
+import codeop
 import contextlib
 import functools
 import importlib.util
 import io
 import linecache
-import operator
 import os
 import pkgutil
 import resource
@@ -31,10 +29,8 @@ import numpy as np
 from codec import Decoder, Encoder, frame, receive, snapshot, state
 
 PRINTED = 10_000  # characters of output that are kept for each cell
-EVAL, COMPILE = eval, compile  # whatever the learner's code does to builtins
+EVAL, codeop.compile = eval, compile  # whatever the learner's code does to builtins
 SPACE = types.ModuleType("__main__").__dict__
-FUTURE = [getattr(__future__, name) for name in __future__.all_feature_names]
-FUTURE = functools.reduce(operator.or_, (x.compiler_flag for x in FUTURE))
 
 
 class Printed(io.StringIO):
@@ -69,31 +65,26 @@ def shell():
     return ZMQInteractiveShell.instance()
 
 
-class Compiler:
+class Compiler(codeop.Compile):
     """Compile cells as Jupyter does: a __future__ lasts, and await needs no function.
 
     Only a cell that is not plain Python goes through IPython.
     """
 
-    flags = 0
+    def __init__(self):
+        self.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
     def __call__(self, source, name):
         linecache.cache[name] = (len(source), None, source.splitlines(True), name)
         try:
-            return self.compile(source, name)
+            return super().__call__(source, name, "exec")
         except SyntaxError as error:
             from IPython.core.inputtransformer2 import TransformerManager
 
             changed = TransformerManager().transform_cell(source)
             if changed.strip() == source.strip():
                 raise error from None
-            return self.compile(changed, name)
-
-    def compile(self, source, name):
-        flags = self.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code = COMPILE(source, name, "exec", flags, True)
-        self.flags |= code.co_flags & FUTURE
-        return code
+            return super().__call__(changed, name, "exec")
 
 
 @functools.cache
