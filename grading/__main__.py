@@ -45,7 +45,10 @@ COMMANDS = {  # what it takes, the options that its help shows, who explains it
     "points": ("", "source"),
     "check": ("notebook", f"jobs unsafe {LIMITS}", "check"),
     "similar": ("submitted", "source", "similar"),
+    "collect": ("download", "roster into source stem", "collect"),
+    "give-back": ("grades", "submitted out", "give_back"),
 }
+ALONE = "doctor", "similar", "collect", "give-back"  # each is its module's main
 
 
 def arguments(words):
@@ -66,7 +69,8 @@ def arguments(words):
 
     name = {"metavar": takes.upper()} if takes else {"help": argparse.SUPPRESS}
     parser.add_argument("path", nargs="?", **name)
-    add("out", type=Path, default=Path("grades"), help="where results go (grades/)")
+    home = Path("give_back" if command == "give-back" else "grades")
+    add("out", type=Path, default=home, help=f"where results go ({home}/)")
     add("source", type=Path, default=ROOT / "solutions", help="the source notebooks")
     only = "this notebook or assignment counts, so much (repeat)"
     add("only", action="append", default=[], metavar="NAME[=WEIGHT]", help=only)
@@ -86,6 +90,10 @@ def arguments(words):
     for kind in ("canvas", "moodle", "csv"):
         add(kind, const=kind, help="write this gradebook, too", **kinds)
     add("title", action="append", default=[], metavar="STEM=COLUMN", help="its name")
+    add("into", type=Path, default=Path("submitted"), help="(submitted/)")
+    add("stem", help="the exercise that this download is of, however files are named")
+    submitted = "what was collected (submitted/)"
+    add("submitted", type=Path, default=Path("submitted"), help=submitted)
     options = parser.parse_args(words[bool(command) :])
     options.command, options.folder = command, options.path or takes
     return options
@@ -168,50 +176,42 @@ def refuse(reason):
 
 
 def main():
-    if sys.argv[1:2] in (["collect"], ["give-back"]):
-        from grading import collect, give_back
-
-        verb = {"collect": collect, "give-back": give_back}[sys.argv[1]]
-        try:
-            sys.exit(verb.main(sys.argv[2:]))
-        except Refused as error:
-            refuse(error)
     options = arguments(sys.argv[1:])
-    folder = options.folder
-    if options.command == "doctor":
-        from grading.doctor import doctor
+    try:
+        sys.exit(run(options))
+    except Refused as error:
+        refuse(error)
 
-        sys.exit(doctor())
-    if options.command == "points":
+
+def run(options):
+    """Do what a command says; return the exit code."""
+    command, folder = options.command, options.folder
+    if command in ("", "similar") and not os.path.isdir(folder):
+        refuse(f"{folder}: there is no such folder")
+    if command in ALONE:
+        return import_module(f"grading.{COMMANDS[command][2]}").main(options)
+    if command == "points":
         for name, path in notebooks(options.source).items():
             print(f"{name} {points(path):g}")
-        sys.exit(0)
-    if options.command == "check":
-        if not os.path.isfile(folder):
-            refuse(f"{options.path or 'check'}: name a notebook that is there")
-        if not folder.endswith(".ipynb"):
-            refuse(f"{folder}: name the notebook (.ipynb)")
-    elif options.command == "export":
+        return 0
+    if command == "check" and not os.path.isfile(folder):
+        refuse(f"{options.path or 'check'}: name a notebook that is there")
+    if command == "check" and not folder.endswith(".ipynb"):
+        refuse(f"{folder}: name the notebook (.ipynb)")
+    if command == "export":
         options.out = Path(options.path or options.out)
-    elif not os.path.isdir(folder):
-        refuse(f"{folder}: there is no such folder")
-    if options.command == "similar":
-        from grading.similar import similar
-
-        sys.exit(similar(folder, options.source))
-    sandboxed = options.command != "export" and not options.unsafe
-    if sandboxed and (problem := bubblewrap()[1]):
+    elif not options.unsafe and (problem := bubblewrap()[1]):
         risk = "--unsafe runs learners' code with all your rights."
         refuse(f"No sandbox, no grading: {problem}; {risk}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept = "What was graded is kept: the same command goes on."
     try:
         with scratch.workplace() as work, contextlib.ExitStack() as stack:
-            sys.exit(grade(options, work, stack))
+            return grade(options, work, stack)
     except KeyboardInterrupt:
         refuse(f"Stopped. {kept}")
-    except Refused as error:
-        refuse(error)
+    except Refused:
+        raise
     except Exception as error:
         cause = getattr(error, "orig", error)  # the gradebook's wraps it
         if not full(cause):

@@ -12,7 +12,6 @@ Files are called as Canvas's content_zipper, Moodle's mod_assign and nbgrader 0.
 them; columns as in Canvas's gradebook and Moodle's exports, in English.
 """
 
-import argparse
 import contextlib
 import csv
 import hashlib
@@ -29,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from nbgrader.utils import parse_utc
 
 from grading import intake, report
-from grading.book import ROOT, named, notebooks, place
+from grading.book import named, notebooks, place
 from grading.people import Refused, decoded, find, roster
 
 CANVAS = re.compile(r"(?P<who>.+?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<n>\d+)_(?P<file>.+)")
@@ -248,25 +247,15 @@ def collect(source, people, into, names, chosen=None):
     return [*lines, f"{into}: {', '.join(counts.values())}"], bool(aside)
 
 
-def main(words):
-    parser = argparse.ArgumentParser(
-        prog="python -m grading collect",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("download", type=Path, help="a zip or a folder")
-    add("--roster", type=Path, required=True, metavar="CSV", help="who is in the class")
-    add("--into", type=Path, default=Path("submitted"), help="(submitted/)")
-    add("--source", type=Path, default=ROOT / "solutions", help="the source notebooks")
-    add("--stem", help="the exercise that this download is of, however files are named")
-    options = parser.parse_args(words)
+def main(options):
+    if not options.path or not options.roster:
+        raise Refused("Say what to collect and who is in the class: --roster FILE")
     names, chosen = list(notebooks(options.source)), options.stem
     if chosen and chosen not in names:
         chosen = name_of(f"{chosen}.ipynb", names)
         if not chosen:
             raise Refused(f"--stem {options.stem}: there is no such exercise")
-    people = roster(options.roster)
-    lines, left = collect(options.download, people, options.into, names, chosen)
+    given = Path(options.path), roster(options.roster), options.into
+    lines, left = collect(*given, names, chosen)
     print(*lines, sep="\n")
     return int(left)

@@ -21,7 +21,7 @@ TRIALS = {
 }
 
 
-def doctor():
+def main(_):
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
     if problem := bubblewrap()[1]:
         print(f"no sandbox: {problem}")

@@ -11,7 +11,6 @@ and a folder by name for what came otherwise. It writes into a folder of the day
 only what has changed since.
 """
 
-import argparse
 import hashlib
 import html
 import json
@@ -188,16 +187,7 @@ def counted(pages):
     return f"{len(pages)} page{'s' * (len(pages) != 1)}"
 
 
-def main(words):
-    parser = argparse.ArgumentParser(
-        prog="python -m grading give-back",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("grades", type=Path, nargs="?", default=Path("grades"), help="(grades/)")
-    add("--submitted", type=Path, default=Path("submitted"), help="(submitted/)")
-    add("--out", type=Path, default=Path("give_back"), help="(give_back/)")
-    options = parser.parse_args(words)
-    print(*give_back(options.grades, options.submitted, options.out), sep="\n")
+def main(options):
+    told = give_back(Path(options.folder), options.submitted, options.out)
+    print(*told, sep="\n")
     return 0

@@ -59,10 +59,10 @@ def answers(folder, names):
                         yield intake.shown(learner), name, mark, runs(text, kind)
 
 
-def similar(folder, source):
+def main(options):
     """Print the pairs, the most alike first; return the exit code."""
-    names, groups, found = notebooks(source), {}, []
-    for learner, name, mark, made in answers(folder, names):
+    names, groups, found = notebooks(options.source), {}, []
+    for learner, name, mark, made in answers(options.folder, names):
         groups.setdefault((name, mark), {})[learner] = made
     given = set()
     for path in names.values():

@@ -18,6 +18,7 @@ import nbformat
 import pytest
 
 from grading import collect, give_back, intake, report
+from grading.__main__ import arguments
 from grading.people import Refused, enrolled, roster
 from tools.notebooks import ROOT
 
@@ -236,7 +237,7 @@ def test_notebooks_of_one_name_in_two_assignments_stay_apart(here, capsys):
 
     def run(source, *words):
         common = "--roster", "canvas.csv", "--source", "source"
-        return collect.main([source, *common, *words])
+        return collect.main(arguments(["collect", source, *common, *words]))
 
     ambiguous = "words is in week1 and week2: --stem week1/words"
     for words in ([], ["--stem", "words"]):
