@@ -292,7 +292,8 @@ def grade(options, work, stack):
         results = report.recorded(log).values()
         results = [r for r in results if r["stem"] in counts and r["student"] in names]
         people = {key: [name, ids.get(key) or key] for key, name in names.items()}
-        told = report.tables(out, results, cells, people, counts)
+        with report.opened(out) as gradebook:
+            told = report.tables(out, gradebook, results, cells, people, counts)
         print(*told, f"Written again: {out / 'grades.csv'}", sep="\n")
         for kind in options.kinds:
             common = results, names, options.roster, options.title
@@ -335,20 +336,21 @@ def grade(options, work, stack):
             told = f"{len(todo)} to grade, each up to {options.total:g} s of CPU time"
             print(told, file=sys.stderr, flush=True)
             line.send((todo, options))
-            report.opened(out, course, there & about.keys(), counts).close()
+        gradebook = stack.enter_context(report.opened(out))
+        report.enter(gradebook, course, there & about.keys(), counts)
         for number, result in enumerate(pool.results(line, todo), 1):
             report.record(file, result)
             results.append(result)
             if (tty := sys.stderr.isatty()) or number % 10 == 0:
                 told = f"\r{number} of {len(todo)}" + "\n" * (not tty)
                 print(told, end="", file=sys.stderr, flush=True)
-    report.merge(out, course, results, counts)
+    report.merge(gradebook, results, counts)
     remarks += [f"{intake.shown(x)} is not on the roster" for x in strangers]
     nothing = "is on the roster and handed in nothing"
     remarks += [f"{intake.shown(x)} {nothing}" for x in absent]
     here = {intake.identity(x) for x in found.keys() - absent}
     remarks += report.without([r for r in results if r["student"] in here], names)
-    remarks += report.tables(out, results, cells, people, counts)
+    remarks += report.tables(out, gradebook, results, cells, people, counts)
     print(*remarks, sep="\n", end="\n" * bool(remarks))
     open_ = sum(bool(result.get("again")) for result in results)
     if open_:

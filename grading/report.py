@@ -99,16 +99,6 @@ def every(gradebook, kind, column, names):
             yield student, name, *rest
 
 
-def saved(gradebook):
-    """Return {notebook: {cell: its checksum}} of a gradebook."""
-    found, names = {}, (api.Assignment.name, api.Notebook.name, api.SourceCell.name)
-    query = gradebook.db.query(*names, api.SourceCell.checksum)
-    query = query.select_from(api.SourceCell).join(api.SourceCell.notebook)
-    for assignment, notebook, cell, checksum in query.join(api.Notebook.assignment):
-        found.setdefault(named(assignment, notebook), {})[cell] = checksum
-    return found
-
-
 def absent(result):
     """Say whether nothing was handed in."""
     return not result["scores"] and result["rows"][0]["status"] == "missing"
@@ -129,77 +119,80 @@ def without(results, names):
             yield f"{stem}: nothing from {listed(names[r['student']] for r in mine)}"
 
 
-def opened(out, course, handed, names):
-    """Return out/gradebook.db, which has an assignment for each notebook.
+def opened(out):
+    """Return out/gradebook.db, which is to be closed."""
+    return api.Gradebook(f"sqlite:///{out}/gradebook.db")
+
+
+def enter(gradebook, course, handed, names):
+    """Let a gradebook have an assignment for each notebook.
 
     The cells of those that somebody handed in are saved there, if they have changed:
     nbgrader takes a fifth of a second for each.
     """
-    url = f"sqlite:///{out}/gradebook.db"
-    gradebook = api.Gradebook(url)
-    old = saved(gradebook)
     for name in names:
         gradebook.update_or_create_assignment(place(name)[0])
     for name in sorted(handed):
         assignment, notebook = place(name)
-        about = {"notebook": notebook, "assignment": assignment, "db_url": url}
         released = release.read(Path(course, "release"), name)
         marks = [cell.metadata.get("nbgrader", {}) for cell in released.cells]
         marks = {x["grade_id"]: x["checksum"] for x in marks if "checksum" in x}
-        if marks == old.get(name):
-            continue
+        with contextlib.suppress(api.MissingEntry):
+            known = gradebook.find_notebook(notebook, assignment).source_cells
+            if marks == {cell.name: cell.checksum for cell in known}:
+                continue
+        about = {"notebook": notebook, "assignment": assignment}
+        about["db_url"] = str(gradebook.engine.url)
         try:
             SaveCells().preprocess(released, {"nbgrader": about})
         except RuntimeError as error:
             raise SystemExit(f"{error}: choose another folder with --out") from None
-    return gradebook
+    gradebook.db.commit()  # nbgrader has written past it: it looks again
 
 
-def merge(out, course, results, names):
-    """Bring the results into out/gradebook.db; grades given by people stay.
+def merge(gradebook, results, names):
+    """Bring the results into the gradebook; grades given by people stay.
 
     Where the answer is another one than they are about, they need another look.
     What was not handed in gets no submission there, as is nbgrader's way.
     names: of the notebooks.
     """
-    handed = {result["stem"] for result in results if not absent(result)}
     results = [result for result in results if not result.get("again")]
     scores = {(r["student"], r["stem"]): r["scores"] for r in results}
     gone = {(r["student"], r["stem"]) for r in results if absent(r)}
-    with opened(out, course, handed, names) as gradebook:
-        db, there = gradebook.db, set()
-        other = answered(db, results)
-        for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, names):
-            there.add((student, stem))
-            auto = scores.get((student, stem), {}).get(cell, 0)
-            by_hand = grade.manual_score is not None
-            new = grade.auto_score != auto or (student, stem, cell) in other
-            if (student, stem) in scores and (new or not by_hand):
-                grade.auto_score = auto
-                grade.needs_manual_grade = auto is None or by_hand
-        kind = api.Comment, api.Comment
-        for *key, said in every(gradebook, *kind, names) if other else ():
-            text = said.manual_comment
-            if text and tuple(key) in other and not text.startswith(EARLIER):
-                said.manual_comment = EARLIER + text
-        known = {student for (student,) in db.query(api.Student.id)}
-        db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
-        every_one = db.query(api.Notebook)
-        notebooks = {named(x.assignment.name, x.name): x for x in every_one}
-        query = db.query(api.SubmittedAssignment)
-        wholes = {(x.student_id, x.assignment_id): x for x in query}
-        rows = defaultdict(list)
-        for student, name in sorted(scores.keys() - gone - there):
-            key = student, notebooks[name].assignment_id
-            if key not in wholes:
-                pair = {"student_id": student, "assignment_id": key[1]}
-                wholes[key] = api.SubmittedAssignment(id=api.new_uuid(), **pair)
-                db.add(wholes[key])
-            entry(rows, notebooks[name], wholes[key].id, scores[student, name])
-        db.flush()
-        for kind, made in rows.items():
-            db.execute(insert(kind), made)
-        db.commit()  # all or nothing
+    db, there = gradebook.db, set()
+    other = answered(db, results)
+    for student, stem, cell, grade in every(gradebook, api.Grade, api.Grade, names):
+        there.add((student, stem))
+        auto = scores.get((student, stem), {}).get(cell, 0)
+        by_hand = grade.manual_score is not None
+        new = grade.auto_score != auto or (student, stem, cell) in other
+        if (student, stem) in scores and (new or not by_hand):
+            grade.auto_score = auto
+            grade.needs_manual_grade = auto is None or by_hand
+    kind = api.Comment, api.Comment
+    for *key, said in every(gradebook, *kind, names) if other else ():
+        text = said.manual_comment
+        if text and tuple(key) in other and not text.startswith(EARLIER):
+            said.manual_comment = EARLIER + text
+    known = {student for (student,) in db.query(api.Student.id)}
+    db.add_all(api.Student(id=x) for x in {x for x, _ in scores} - known)
+    every_one = db.query(api.Notebook)
+    notebooks = {named(x.assignment.name, x.name): x for x in every_one}
+    query = db.query(api.SubmittedAssignment)
+    wholes = {(x.student_id, x.assignment_id): x for x in query}
+    rows = defaultdict(list)
+    for student, name in sorted(scores.keys() - gone - there):
+        key = student, notebooks[name].assignment_id
+        if key not in wholes:
+            pair = {"student_id": student, "assignment_id": key[1]}
+            wholes[key] = api.SubmittedAssignment(id=api.new_uuid(), **pair)
+            db.add(wholes[key])
+        entry(rows, notebooks[name], wholes[key].id, scores[student, name])
+    db.flush()
+    for kind, made in rows.items():
+        db.execute(insert(kind), made)
+    db.commit()  # all or nothing
 
 
 def answered(db, results):
@@ -231,7 +224,7 @@ def entry(rows, notebook, whole, scores):
         rows[api.Comment].append({"cell_id": cell.id, "notebook_id": part})
 
 
-def graded(out, results, cells):
+def graded(out, gradebook, results, cells):
     """Put grades that people gave into the rows, and those with comments on the pages.
 
     A grade that needs another look counts what the program gives.
@@ -239,35 +232,34 @@ def graded(out, results, cells):
     """
     grades, said = {}, {}
     names = {result["stem"] for result in results}
-    with api.Gradebook(f"sqlite:///{out}/gradebook.db") as gradebook:
-        for student, name, cell, x in every(gradebook, api.Grade, api.Grade, names):
-            grades.setdefault((student, name), {})[cell] = x
-        kind = api.Comment, api.Comment.manual_comment
-        for student, name, cell, text in every(gradebook, *kind, names):
-            if text:
-                said.setdefault((student, name), {})[cell] = text
-        for result in results:
-            who = result["student"], result["stem"]
-            mine = grades.get(who, {})
-            given = {name for name, x in mine.items() if x.manual_score is not None}
-            scores = {
-                cell: grade.auto_score if grade.needs_manual_grade else grade.score
-                for cell, grade in mine.items()
-            }
-            if result["scores"] and (given or who in said):
-                rewrite(out, *who, scores, said.get(who))
-            for row in result["rows"]:
-                checks = cells[result["stem"], row["exercise"]]
-                own = [mine[name] for name in checks if name in given]
-                again = [grade for grade in own if grade.needs_manual_grade]
-                if not own or (again and not result["scores"]):  # nothing to look at
-                    continue
-                row["points"] = sum(scores[name] or 0 for name in checks)
-                row["manual"] = any(mine[x].needs_manual_grade for x in checks)
-                row["status"] = "needs manual" if row["manual"] else "graded"
-                if again:
-                    gave = sum(grade.score for grade in again)
-                    row["reason"] = f"changed since a person gave {gave:g}"
+    for student, name, cell, x in every(gradebook, api.Grade, api.Grade, names):
+        grades.setdefault((student, name), {})[cell] = x
+    kind = api.Comment, api.Comment.manual_comment
+    for student, name, cell, text in every(gradebook, *kind, names):
+        if text:
+            said.setdefault((student, name), {})[cell] = text
+    for result in results:
+        who = result["student"], result["stem"]
+        mine = grades.get(who, {})
+        given = {name for name, x in mine.items() if x.manual_score is not None}
+        scores = {
+            cell: grade.auto_score if grade.needs_manual_grade else grade.score
+            for cell, grade in mine.items()
+        }
+        if result["scores"] and (given or who in said):
+            rewrite(out, *who, scores, said.get(who))
+        for row in result["rows"]:
+            checks = cells[result["stem"], row["exercise"]]
+            own = [mine[name] for name in checks if name in given]
+            again = [grade for grade in own if grade.needs_manual_grade]
+            if not own or (again and not result["scores"]):  # nothing to look at
+                continue
+            row["points"] = sum(scores[name] or 0 for name in checks)
+            row["manual"] = any(mine[x].needs_manual_grade for x in checks)
+            row["status"] = "needs manual" if row["manual"] else "graded"
+            if again:
+                gave = sum(grade.score for grade in again)
+                row["reason"] = f"changed since a person gave {gave:g}"
 
 
 def rewrite(out, student, name, scores, comments):
@@ -285,13 +277,13 @@ def counted(rows):
     return sorted(Counter(row["status"] for row in rows).items())
 
 
-def tables(out, results, cells, people, released):
+def tables(out, gradebook, results, cells, people, released):
     """Write tables, summary and people's grades; return what to tell.
 
     people: {id: [the learner's name, what the roster calls the learner]};
     released: {notebook: its weight, None for its points}, what counts.
     """
-    graded(out, results, cells)
+    graded(out, gradebook, results, cells)
     for name in released:  # formgrader looks for these
         Path(out, "source", place(name)[0]).mkdir(parents=True, exist_ok=True)
     lines, totals = [COLUMNS.split()], [[*TOTALS.split(), "page"]]

@@ -192,7 +192,9 @@ def test_the_gradebook_holds_what_was_handed_in_and_what_people_gave(tmp_path):
             task["student"] = student
             results.append(job.outcome(task, scores, {}, [], *status))
             results[-1]["again"] = "not graded" in status
-        report.merge(tmp_path, tmp_path / "course", results, [QUICK])
+        with report.opened(tmp_path) as gradebook:
+            report.enter(gradebook, tmp_path / "course", [QUICK], [QUICK])
+            report.merge(gradebook, results, [QUICK])
         with api.Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
             assert {s.id for s in gradebook.students} == {"one", "two", "three"}
             grades = gradebook.db.query(api.Grade).all()
