@@ -166,13 +166,10 @@ def secret(path):
     try:
         text = decoded(path).strip()
     except Refused as error:
-        refuse(f"--seed {error}: write a line into it that nobody guesses")
-    return text or refuse(f"--seed {path}: write a line into it that nobody guesses")
-
-
-def refuse(reason):
-    print(reason, file=sys.stderr)
-    sys.exit(2)
+        path, text = error, ""
+    if not text:
+        raise Refused(f"--seed {path}: write a line into it that nobody guesses")
+    return text
 
 
 def main():
@@ -180,14 +177,15 @@ def main():
     try:
         sys.exit(run(options))
     except Refused as error:
-        refuse(error)
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def run(options):
     """Do what a command says; return the exit code."""
     command, folder = options.command, options.folder
     if command in ("", "similar") and not os.path.isdir(folder):
-        refuse(f"{folder}: there is no such folder")
+        raise Refused(f"{folder}: there is no such folder")
     if command in ALONE:
         return import_module(f"grading.{COMMANDS[command][2]}").main(options)
     if command == "points":
@@ -195,28 +193,26 @@ def run(options):
             print(f"{name} {points(path):g}")
         return 0
     if command == "check" and not os.path.isfile(folder):
-        refuse(f"{options.path or 'check'}: name a notebook that is there")
+        raise Refused(f"{options.path or 'check'}: name a notebook that is there")
     if command == "check" and not folder.endswith(".ipynb"):
-        refuse(f"{folder}: name the notebook (.ipynb)")
+        raise Refused(f"{folder}: name the notebook (.ipynb)")
     if command == "export":
         options.out = Path(options.path or options.out)
     elif not options.unsafe and (problem := bubblewrap()[1]):
         risk = "--unsafe runs learners' code with all your rights."
-        refuse(f"No sandbox, no grading: {problem}; {risk}")
+        raise Refused(f"No sandbox, no grading: {problem}; {risk}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept = "What was graded is kept: the same command goes on."
     try:
         with scratch.workplace() as work, contextlib.ExitStack() as stack:
             return grade(options, work, stack)
     except KeyboardInterrupt:
-        refuse(f"Stopped. {kept}")
-    except Refused:
-        raise
+        raise Refused(f"Stopped. {kept}") from None
     except Exception as error:
         cause = getattr(error, "orig", error)  # the gradebook's wraps it
         if not full(cause):
             raise
-        refuse(f"The disk is full ({cause}). {kept}")
+        raise Refused(f"The disk is full ({cause}). {kept}") from None
 
 
 def full(error):
@@ -232,15 +228,16 @@ def chosen(options, every, kept):
         fits = [x for x in every if name in (x, *place(x))]
         if not fits:
             there = f"{options.source}; there is {', '.join(every) or 'none'}"
-            refuse(f"There is no exercise {name!r} in {there}")
+            raise Refused(f"There is no exercise {name!r} in {there}")
         try:
             kept |= {x: float(weight) if weight else kept.get(x) for x in fits}
         except ValueError:
-            refuse(f"--only {text}: {weight!r} is no weight")
+            raise Refused(f"--only {text}: {weight!r} is no weight") from None
         if weight and not 0 <= float(weight) < math.inf:
-            refuse(f"--only {text}: a weight is 0 or more, and finite")
+            raise Refused(f"--only {text}: a weight is 0 or more, and finite")
     if gone := ", ".join(sorted(kept.keys() - every)):
-        refuse(f"{options.out}/course.json names {gone}: not in {options.source}")
+        told = f"{options.out}/course.json names {gone}: not in {options.source}"
+        raise Refused(told)
     return {name: kept[name] for name in every if name in kept}
 
 
@@ -268,7 +265,7 @@ def grade(options, work, stack):
     )
     counts = only or dict.fromkeys(every)
     if not counts:
-        refuse(f"There is no exercise in {options.source}.")
+        raise Refused(f"There is no exercise in {options.source}.")
     out.mkdir(parents=True, exist_ok=True)
     attempts = {}
     if options.command != "export":
@@ -285,7 +282,7 @@ def grade(options, work, stack):
         paths = {name: every[name] for name in counts}
         about = job.prepare(course, options.source, paths, library_, there)
     except job.Failed as error:
-        refuse(f"{options.source}: {error}")
+        raise Refused(f"{options.source}: {error}") from None
     cells = {(s, row[0]): row[1] for s in about for row in about[s]["exercises"]}
     if options.command == "export":
         names = json.loads((out / "students.json").read_text())
