@@ -298,15 +298,8 @@ def grade(options, work, stack):
         return 0
     names = {intake.identity(name): intake.shown(name) for name in found}
     options.late = collect.late_marks(options.folder)
-    common = {
-        "course": str(course),
-        "out": str(out.resolve()),
-        "limits": {name: getattr(options, name) for name in Limits.__annotations__},
-        "secret": secret(options.seed) if options.seed else "",
-        "unsafe": options.unsafe,
-        "library": str(library_),
-        "work": str(work),
-    }
+    common = job.common(options, work, library_, out.resolve())
+    common["secret"] = secret(options.seed) if options.seed else ""
     before, results, fresh, todo = report.recorded(log), [], [], []
     ids |= {intake.identity(x): number for x, number in roster.items() if number}
     people = {key: [name, ids.get(key) or key] for key, name in names.items()}

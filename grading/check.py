@@ -21,7 +21,6 @@ import nbformat
 
 from grading import intake, job, pool, release
 from grading.book import named
-from grading.bridge.sandbox import Limits
 
 REGIONS = {"SOLUTION": "answer", "HIDDEN TESTS": "check", "MARK SCHEME": "task"}
 NEARLY = r"^.*\b(?:BEGIN|END)\s+(?:SOLUTION|HIDDEN\s+TEST|MARK\s+SCHEME)S?\b.*$"
@@ -63,13 +62,10 @@ def marks(notebook):
 
 def trials(path, options, work, library, line):
     """Return ({trial: result}, the graded checks by answer, what is handed out)."""
-    name, out = named(path.parent.name, path.stem), Path(work, "tried")
-    course = Path(work, "course")
+    name, course = named(path.parent.name, path.stem), Path(work, "course")
     about = job.prepare(course, path.parents[1], {name: path}, library, {name})
-    common = {"stem": name, "key": "", "course": str(course), "out": str(out)}
-    common |= {"about": about[name], "remarks": [], "library": str(library)}
-    common |= {"work": str(work), "secret": "", "unsafe": options.unsafe}
-    limits = {x: getattr(options, x) for x in Limits.__annotations__}
+    common = job.common(options, work, library, Path(work, "tried"))
+    common |= {"stem": name, "key": "", "about": about[name], "remarks": []}
     handed, todo = release.read(course / "release", name), []
     solved = nbformat.read(path, as_version=4)
     made = {"the solution": solved, "the stub": handed, "hidden tests": handed}
@@ -81,7 +77,7 @@ def trials(path, options, work, library, line):
     for number, (trial, notebook) in enumerate(made.items()):
         file = Path(work, f"{number}.ipynb")
         nbformat.write(notebook, file)
-        task = {"student": f"trial-{number}", "path": str(file), "limits": limits}
+        task = {"student": f"trial-{number}", "path": str(file)}
         todo.append(common | task | {"lenient": trial == "hidden tests"})
     names = {task["student"]: trial for task, trial in zip(todo, made, strict=True)}
     line.send((todo, options))

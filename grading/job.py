@@ -68,6 +68,14 @@ def prepare(folder, source, paths, library, handed_in):
     return found
 
 
+def common(options, work, library, out):
+    """Return what all tasks of a run have in common; work/course: what was prepared."""
+    limits = {name: getattr(options, name) for name in Limits.__annotations__}
+    paths = {"course": work / "course", "out": out, "library": library, "work": work}
+    paths = {name: str(path) for name, path in paths.items()}
+    return paths | {"limits": limits, "unsafe": options.unsafe, "secret": ""}
+
+
 def copied(folder, target):
     """Copy what a folder holds besides notebooks; return the target."""
     ignore = shutil.ignore_patterns("*.ipynb")
