@@ -20,6 +20,8 @@ import time
 from multiprocessing import connection
 from pathlib import Path
 
+import nbformat
+
 from grading import job, release
 from grading.bridge.sandbox import Died, server
 from grading.people import Refused
@@ -77,7 +79,7 @@ def ready(tasks):
         torch.set_num_threads(1)
         session.preload()
     for task in {task["stem"]: task for task in tasks}.values():
-        with contextlib.suppress(Exception):  # formulas and validators, once for all
+        with contextlib.suppress(Exception):  # formulas, once for all
             made = release.read(Path(task["course"], "release"), task["stem"])
             page("", made, {})
     gc.freeze()
@@ -112,6 +114,7 @@ def serve(line, other, parent, library):
     compileall.compile_dir(library, quiet=2)
     for name in ("execute", "page"):  # so that no job has to
         importlib.import_module(f"grading.{name}")
+    nbformat.validate(nbformat.v4.new_notebook())  # its validators are made now
     for result in run(*line.recv()):
         line.send(result)
 
