@@ -3,7 +3,7 @@
 import matplotlib.image
 import numpy as np
 from lxml import etree
-from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 
 from tools import figures
 from tools.notebooks import ROOT
@@ -38,7 +38,7 @@ def test_a_figure_is_written_three_times(tmp_path, browser):
         assert picture.shape[:2] == (3 * height, 3 * width)
         light = (picture[..., :3].min(axis=-1) > 0.9).mean()
         assert 0.2 < light < 0.999, name  # neither a black rectangle nor a blank one
-        (page,) = PdfReader(tmp_path / f"{name}.pdf").pages
-        sides = float(page.mediabox.width), float(page.mediabox.height)
+        (page,) = PdfDocument(tmp_path / f"{name}.pdf")
+        sides = page.get_size()
         np.testing.assert_allclose(sides, [0.75 * width, 0.75 * height], atol=1.5)
         assert (tmp_path / f"{name}.svg").read_text("utf-8") == svg

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag
 
 import yaml
 from lxml import html
-from pypdf import PdfReader
+from pypdfium2 import PdfDocument, raw
 
 import attend
 from tools.notebooks import ROOT
@@ -196,11 +196,12 @@ def one_page(folder, parts, given):
 
 def beginnings(pdf, parts):
     """Return {slug: page number} of the pages' first pages in the PDF."""
-    reader = PdfReader(pdf)
     found = {}
-    for name, place in reader.named_destinations.items():
-        found[name.lstrip("/")] = reader.get_destination_page_number(place) + 1
-    return {slug(p): found[slug(p)] for _, pages in parts for p in pages}
+    for name in (slug(page) for _, pages in parts for page in pages):
+        place = raw.FPDF_GetNamedDestByName(pdf, name.encode())
+        found[name] = raw.FPDFDest_GetDestPageIndex(pdf, place) + 1
+    assert all(found.values()), f"the PDF lacks a page: {found}"
+    return found
 
 
 def browser():
@@ -239,14 +240,14 @@ def main():
                 outline=again > 0,
                 tagged=again > 0,
             )
-            if numbers == (found := beginnings(target, parts)):
+            if numbers == (found := beginnings(PdfDocument(target), parts)):
                 break
             if again % 2 == 0:
                 numbers = found
                 tab.evaluate(NUMBER, numbers)
         printer.close()
     source.unlink()
-    print(f"{target}: {len(PdfReader(target).pages)} pages")
+    print(f"{target}: {len(PdfDocument(target))} pages")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import yaml
-from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 
 import attend
 from tools.downloads import NAME, WHEEL
@@ -36,7 +36,7 @@ def said():
 def built():
     """Return {file: whether it is this edition} of what `make pdf` builds."""
     page, pdf = HTML / "book" / "intro.html", HTML / "downloads/learning-to-attend.pdf"
-    first = PdfReader(pdf).pages[0].extract_text() if pdf.exists() else ""
+    first = PdfDocument(pdf)[0].get_textpage().get_text_range() if pdf.exists() else ""
     return {
         page: page.exists() and f"Edition {EDITION}" in page.read_text("utf-8"),
         pdf: f"Edition {EDITION}" in " ".join(first.split()),
