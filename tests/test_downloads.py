@@ -287,17 +287,18 @@ def test_jupyterlab_trusts_what_make_lab_derived(tmp_path, monkeypatch):
 
 
 # ---------------------------------------------------------------- JupyterLab
-@pytest.fixture
-def lab(unpacked, tmp_path):
+@pytest.fixture(scope="module")
+def lab(unpacked, tmp_path_factory):
     """JupyterLab on the zip's folder; its address."""
+    home = tmp_path_factory.mktemp("home")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = "--no-browser --allow-root --ServerApp.token= --LabApp.news_url=".split()
     options += [f"--port={port}", f"--ServerApp.root_dir={unpacked}"]
     call = [sys.executable, "-m", "jupyterlab", *options]
-    home = dict(os.environ, HOME=str(tmp_path), JUPYTER_CONFIG_DIR=str(tmp_path))
-    server = subprocess.Popen(call, env=home, stderr=subprocess.DEVNULL)
+    own = dict(os.environ, HOME=str(home), JUPYTER_CONFIG_DIR=str(home))
+    server = subprocess.Popen(call, env=own, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}/lab"
     wait = urllib.request.Request(f"{address}/api/settings")
     try:
@@ -319,7 +320,7 @@ def test_jupyterlab_shows_no_raw_role_and_every_caption(lab, unpacked, browser, 
     context = browser.new_context(viewport={"width": 1280, "height": 40_000})
     tab = context.new_page()
     tab.set_default_timeout(PATIENCE)
-    tab.goto(f"{lab}/tree/chapters/{path.name}")
+    tab.goto(f"{lab}/workspaces/{stem}/tree/chapters/{path.name}")
     texts = cells(path, "markdown")
     shown = tab.locator(".jp-RenderedMarkdown")
     there = """n => {  // all are drawn, and their formulas set
