@@ -28,10 +28,11 @@ from tools.notebooks import ROOT, client, notebooks, read
 RAW = re.compile(
     r"\{[\w:-]+\}`|\(eq-[\w-]+\)|^\([\w-]+\)=|^`{3,}\{|\]\([^)]*\.md\b|Fig. \?", re.M
 )
-ONE_A_PART = (  # read stored runs, draw, train, show what is stored
+ONE_A_PART = (  # read stored runs, draw, translate, train, show what is stored
     "chapters/01_what_attention_is.ipynb",
     "chapters/03_three_stages.ipynb",
-    "chapters/15_one_layer_four_tasks.ipynb",
+    "chapters/14_with_and_without.ipynb",
+    "solutions/15_one_layer_four_tasks/15_one_layer_four_tasks.ipynb",
     "chapters/18_inside_a_real_translator.ipynb",
 )
 EVERY = downloads.chosen()
@@ -196,7 +197,7 @@ def execute(path, python, monkeypatch):
 def test_a_download_says_what_it_lacks_and_then_runs(
     unpacked, fresh, tmp_path, monkeypatch
 ):
-    """One notebook in an empty folder, then a chapter of each part from the zip."""
+    """One notebook in an empty folder, then some of each part from the zip."""
     alone = tmp_path / "alone" / "01_what_attention_is.ipynb"
     alone.parent.mkdir()
     nbformat.write(downloads.derive(ROOT / ONE_A_PART[0]), alone)
