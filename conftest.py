@@ -46,7 +46,12 @@ def format_output_compare(cell, kind, stored, new):
 
 def repr_failure(cell, excinfo):
     path = cell.parent.path.relative_to(cell.config.rootpath).as_posix()
-    return f"{failure(cell, excinfo)}\nIf what is new is right: make run NB={path}"
+    remedy = f"make run NB={path}"
+    if path.startswith("exercises/"):
+        remedy = (
+            f"make run NB={path.replace('exercises', 'solutions', 1)}, make exercises"
+        )
+    return f"{failure(cell, excinfo)}\nIf what is new is right: {remedy}"
 
 
 IPyNbCell.format_output_compare = format_output_compare

@@ -122,15 +122,23 @@ def test_what_does_without_its_data_says_so(tmp_path, monkeypatch):
             missing()
 
 
-def test_a_stale_output_is_shown_as_git_does_with_its_remedy(tmp_path):
-    stored(tmp_path / "a.ipynb", 'print("same\\nnew")', "same\nold\n")
+@pytest.mark.parametrize(
+    "place, remedy",
+    [
+        ("a.ipynb", "make run NB=a.ipynb"),
+        ("exercises/a/a.ipynb", "make run NB=solutions/a/a.ipynb, make exercises"),
+    ],
+)
+def test_a_stale_output_is_shown_as_git_does_with_its_remedy(tmp_path, place, remedy):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    stored(tmp_path / place, 'print("same\\nnew")', "same\nold\n")
     for name in ("conftest.py", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
-    call = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
-    call += ["-o", "addopts=", "-p", "no:cacheprovider", "--color=no", "a.ipynb"]
+    call = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", place]
+    call += ["-o", "addopts=", "-p", "no:cacheprovider", "--color=no"]
     said = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True).stdout
     assert re.search(r"^-old\n\+new$", said, re.M)
-    assert "If what is new is right: make run NB=a.ipynb\n" in said
+    assert f"If what is new is right: {remedy}\n" in said
 
 
 @pytest.mark.parametrize("user, given", [("0", ""), ("1000", "LAB=chapters --port=1")])

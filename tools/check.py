@@ -22,7 +22,7 @@ def main():
         sys.exit(f"name one notebook: make check NB=…, one of {', '.join(stems)}")
     (stem,) = asked
     files = [f"tests/test_{rule}.py" for rule in RULES]
-    for folder in ("chapters", "solutions"):
+    for folder in ("chapters", "solutions", "exercises"):
         files += [
             str(path.relative_to(ROOT))
             for path in notebooks(folder)
