@@ -163,12 +163,13 @@ def lateness(path, due):
 
 def secret(path):
     """Return the text of the seed's file; there must be one."""
+    remedy = "write a line into it that nobody guesses"
     try:
         text = decoded(path).strip()
     except Refused as error:
-        path, text = error, ""
+        raise Refused(f"--seed {error}: {remedy}") from None
     if not text:
-        raise Refused(f"--seed {path}: write a line into it that nobody guesses")
+        raise Refused(f"--seed {path}: {remedy}")
     return text
 
 

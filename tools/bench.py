@@ -20,7 +20,7 @@ import torch
 from attend import training
 from attend.data import corpus
 from tools import tables
-from tools.experiments import FOLDER, WITH, WITHOUT, attending, build, plain
+from tools.experiments import FOLDER, WITH, WITHOUT, attending, build, plain, wide
 
 BOTH = {"with attention": attending(0), "without attention": plain(0)}
 
@@ -64,8 +64,8 @@ def store(rounds=3, tokens=100_000):
     """Write the processor seconds of a million target words, the best of the rounds."""
     vocabularies, pairs = corpus.vocabularies(), corpus.splits().train[:8_000]
     runs = [attending(0, width) for width in sorted({width for width, _ in WITH})]
-    widths = sorted({512} | {width for width, _ in WITHOUT})  # 512: the part wide
-    runs += [plain(0, width) for width in widths]
+    widths = {width for width, _ in WITHOUT} | {run.width for run in wide()}
+    runs += [plain(0, width) for width in sorted(widths)]
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(rounds):
         for run in runs:  # they take turns
