@@ -330,12 +330,6 @@ def wide():
     return [*runs, *(plain(s, 256) for s in range(3))]
 
 
-def widest():
-    """The dearest corner of the frontier: half of the time of the two parts."""
-    runs = [plain(s, 256, pairs=90_000, **LONG) for s in range(3)]
-    return [*runs, plain(0, 256, **LONG)]
-
-
 def narrow():
     """Was the rate of the narrow model with attention the luck of one training?
 
@@ -406,9 +400,8 @@ def reversal():
     return [plain(s, reverse=1) for s in range(5)]
 
 
-def real_text_runs(millions):
+def real_text_runs(millions, models=((attending, 128), (plain, 124))):
     same = {"pairs": 0, "corpus": "libreoffice", "tokens": int(millions * M)}
-    models = (attending, 128), (plain, 124)
     return [model(s, width, **same) for s in range(3) for model, width in models]
 
 
@@ -423,15 +416,15 @@ def real_longer():
 
 
 def real_longest():
-    """Real sentences, with two and four times the usual training: is the curve flat?"""
-    return real_text_runs(4.8) + real_text_runs(9.6)
+    """Real sentences, twice the usual training; attention four times: is it flat?"""
+    return real_text_runs(4.8) + real_text_runs(9.6, [(attending, 128)])
 
 
 PARTS = {
     part.__name__: part
     for part in [size, frontier, controls, scale, rules, longer, lengths, fives, pairs]
     + [corners, narrow, diagonal, exposure, dropout, heads, reversal, real, wide]
-    + [widest, real_longer, real_longest]
+    + [real_longer, real_longest]
 }
 
 
