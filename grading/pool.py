@@ -54,9 +54,10 @@ def depend(parent):
     os.setpgid(0, 0)
 
 
-def work(task, pipe, parent):
-    """Be the process of one job."""
+def work(task, pipe, parent, cores):
+    """Be the process of one job, on some cores; the learner's stays on them, too."""
     depend(parent)
+    os.sched_setaffinity(0, cores)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_DATA, (used + MOST, used + MOST))
     bound(2 * task["limits"]["total"])
@@ -153,23 +154,28 @@ def run(tasks, options):
 def side_by_side(tasks, jobs, options):
     """Yield (task, result) of jobs, some at a time, each in a process of its own."""
     waiting, running, done = list(reversed(tasks)), {}, []
+    every = os.sched_getaffinity(0)
+    each = [{core} for core in every] if jobs >= len(every) else [every]
+    free = [each[n % len(each)] for n in range(jobs)]  # job and learner take turns
     longest = options.wall * 8 + 600  # the job itself stops before, and keeps its rows
     try:
         while waiting or running or done:
             while waiting and len(running) < jobs:
                 task = waiting.pop()
                 pipe, end = FORK.Pipe(duplex=False)
-                given = task, end, os.getpid()
+                cores = free.pop()
+                given = task, end, os.getpid(), cores
                 process = FORK.Process(target=work, args=given, daemon=True)
                 process.start()
                 end.close()
-                running[pipe] = process, task, time.monotonic() + longest
+                running[pipe] = process, task, time.monotonic() + longest, cores
             yield from done  # now, so that no core waits while they are written down
             done = []
             for pipe in connection.wait(running, 1.0) if running else ():
-                process, task, _ = running.pop(pipe)
+                process, task, _, cores = running.pop(pipe)
+                free.append(cores)
                 done.append((task, outcome(pipe, process, task)))
-            for process, _, deadline in running.values():
+            for process, _, deadline, _ in running.values():
                 if time.monotonic() > deadline:
                     process.kill()
     finally:

@@ -348,6 +348,17 @@ def task_of(student):
     return keys | {"about": about}
 
 
+def test_each_core_has_its_job_when_there_are_enough(monkeypatch):
+    monkeypatch.setattr(pool.job, "attempt", lambda _: [*os.sched_getaffinity(0)])
+    options, every = argparse.Namespace(wall=1), os.sched_getaffinity(0)
+    tasks = [{"limits": {"total": 9}}] * 4 * len(every)
+    made = [x for _, x in pool.side_by_side(tasks, len(every), options)]
+    assert {core for (core,) in made} == every
+    for jobs in range(1, len(every)):  # the others are somebody else's, or the kernel's
+        made = [x for _, x in pool.side_by_side(tasks, jobs, options)]
+        assert all(set(cores) == every for cores in made)
+
+
 @pytest.mark.parametrize("how", ["killed", "outside", "raises"])
 def test_a_job_that_fails_from_outside_has_a_second_go_and_is_never_final(
     tmp_path, monkeypatch, how
@@ -678,6 +689,19 @@ def test_processes_of_one_fork_server_share_nothing(learners):
         first.close()
         second.close()
         first, second = learners(), learners()
+
+
+@needs_sandbox
+def test_a_learners_process_stays_on_the_cores_of_whoever_asks(learners):
+    every = os.sched_getaffinity(0)
+    learners()  # the fork server runs, on every core
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        learner = learners()
+    finally:
+        os.sched_setaffinity(0, every)
+    learner.run("import os\nprint(os.sched_getaffinity(0))", "<cell>")
+    assert learner.printed == f"{ {min(every)} }\n"
 
 
 @needs_sandbox

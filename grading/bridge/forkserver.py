@@ -94,6 +94,7 @@ def supervise(limits, alone, kept, line, *pipes):
     with contextlib.suppress(BaseException):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         line = socket.socket(fileno=line)
+        os.sched_setaffinity(0, limits.pop("cores"))
         if alone:
             separate()
         first = os.fork()
